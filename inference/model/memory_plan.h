@@ -1,0 +1,27 @@
+// How many bytes a model will take, computed before anything is loaded.
+#pragma once
+
+#include <cstdint>
+
+#include "inference/model/checkpoint.h"
+
+namespace edgechat::inference {
+
+enum class KvKind { fp16, int8 };
+
+/// Bytes of each part of a loaded model at one context length.
+struct MemoryPlan {
+    int context = 0;
+    uint64_t weights = 0;
+    uint64_t kv = 0;
+    uint64_t scratch = 0;
+    uint64_t total() const { return weights + kv + scratch; }
+};
+
+/// The plan of the CPU backend for a context of `context` tokens.
+MemoryPlan planMemory(const Checkpoint& checkpoint, int context, KvKind kv);
+
+/// Bytes that the machine can give to a new program now (MemAvailable of /proc/meminfo).
+uint64_t availableMemory();
+
+}  // namespace edgechat::inference

@@ -1,0 +1,35 @@
+// Chooses the next token from logits.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace edgechat::inference {
+
+struct SamplingOptions {
+    float temperature = 0.7f;  ///< 0: greedy, the smallest id among equal logits
+    int topK = 40;             ///< 0: off
+    float topP = 0.95f;        ///< 1: off
+    float minP = 0.05f;        ///< 0: off; keeps tokens of at least minP times the best one's probability
+    float repeatPenalty = 1.1f;  ///< 1: off; logits of recent tokens are divided (if > 0) or multiplied by it
+    int repeatWindow = 64;       ///< tokens looked back at
+    uint64_t seed = 0;           ///< 0: a fresh one for each answer
+};
+
+/// One answer's sampler: its random numbers follow from the seed alone. Not thread-safe.
+class Sampler {
+  public:
+    explicit Sampler(const SamplingOptions& options);
+    /// `logits` [vocab] is overwritten. `recent`: the tokens so far, newest last.
+    int sample(std::span<float> logits, std::span<const int> recent);
+
+  private:
+    double nextUniform();
+
+    SamplingOptions m_options;
+    uint64_t m_counter = 0;
+    std::vector<int> m_candidates;
+};
+
+}  // namespace edgechat::inference

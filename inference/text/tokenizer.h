@@ -1,0 +1,56 @@
+// Text to token ids and back.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "inference/model/checkpoint.h"
+#include "inference/result.h"
+
+namespace edgechat::inference {
+
+/// One piece of a prompt: either a control token that only a template can write, or text that is encoded with
+/// special parsing off, so that nobody can type a control token.
+struct PromptSegment {
+    int controlToken = -1;  ///< >= 0: this id, and `text` is its spelling for people
+    std::string text;
+};
+
+/// Whether "<|im_end|>" in a text is that control token or eleven ordinary characters.
+enum class SpecialTokens { asText, parse };
+
+/// An immutable vocabulary; all members may be called from several threads.
+class Tokenizer {
+  public:
+    virtual ~Tokenizer() = default;
+
+    /// Ids of `text`, without BOS. Any byte string can be encoded; encoding then decoding gives it back.
+    virtual std::vector<int> encode(std::string_view text, SpecialTokens special) const = 0;
+    /// The bytes that a token stands for in running text; empty for control tokens.
+    virtual std::string tokenBytes(int id) const = 0;
+    /// The token as the vocabulary spells it, for people ("Ġhello", "<|im_end|>").
+    virtual std::string tokenText(int id) const = 0;
+    /// The exact bytes of a sequence. Control tokens are left out unless `withSpecial`.
+    virtual std::string decode(const std::vector<int>& ids, bool withSpecial) const = 0;
+
+    virtual int vocabulary() const = 0;  ///< number of ids
+    virtual int bos() const = 0;         ///< -1 if there is none
+    virtual int eos() const = 0;         ///< -1 if there is none
+    virtual bool addsBos() const = 0;    ///< the model wants BOS in front of plain text
+    virtual bool isControl(int id) const = 0;
+    /// The id of a control token by its spelling, or -1.
+    virtual int controlToken(std::string_view spelling) const = 0;
+
+    /// A template's segments as ids. Neighbouring text segments are joined before they are encoded.
+    std::vector<int> encodeSegments(const std::vector<PromptSegment>& segments) const;
+};
+
+/// Builds the tokenizer that a checkpoint carries. Refuses pre-tokenizers it does not know, by name.
+Result<std::unique_ptr<Tokenizer>> makeTokenizer(const Checkpoint& checkpoint);
+/// A SentencePiece `.model` file, through the sentencepiece library.
+Result<std::unique_ptr<Tokenizer>> openSentencePiece(const std::filesystem::path& path);
+
+}  // namespace edgechat::inference
