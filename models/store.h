@@ -1,0 +1,72 @@
+// The store: the models that EdgeChat keeps, one folder each under modelsFolder(), which holds the checkpoint
+// and edgechat.json (where it came from, sha256, what it is).
+#pragma once
+
+#include <QDateTime>
+#include <QString>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "inference/result.h"
+
+namespace edgechat::models {
+
+/// One model of the store.
+struct StoreEntry {
+    QString name;    ///< unique; the folder's name
+    QString folder;  ///< absolute
+    QString path;    ///< the checkpoint file, absolute; what Engine::load takes
+    QString origin;  ///< the file that was imported
+    QString sha256;  ///< of the checkpoint, hexadecimal
+    QString architecture;
+    QString quantization;
+    uint64_t parameters = 0;
+    uint64_t bytes = 0;  ///< of the checkpoint
+    QDateTime importedAt;
+    bool damaged = false;  ///< only `name`, `folder` and `problem` can be relied on
+    QString problem;       ///< why it is damaged, one sentence for a person
+};
+
+/// Bytes done of bytes in all; returning false ends the import with ErrorCode::interrupted.
+using ImportProgress = std::function<bool(uint64_t done, uint64_t total)>;
+
+/// A name that is safe as a folder: letters, digits, ". _ - +" and single spaces, no leading dot or dash, at
+/// most 100 bytes. Everything else becomes '-'. Never empty.
+QString sanitizedName(const QString& wanted);
+
+/// Keeps no state but its folder; every call reads the disk anew, and may come from any thread and process.
+class Store {
+  public:
+    Store();  ///< over modelsFolder()
+    explicit Store(const QString& folder);
+
+    const QString& folder() const { return m_folder; }
+
+    /// All models by name. An entry that cannot be used is listed as damaged and hides no other.
+    std::vector<StoreEntry> list() const;
+    /// Fails with ErrorCode::badInput when there is no such model or it is damaged.
+    Result<StoreEntry> find(const QString& name) const;
+
+    /// Checks a .gguf file (or a folder that holds exactly one) from its header to its last byte and puts it
+    /// into the store: a hard link on the same file system, else a copy that appears only when it is
+    /// complete. Without `name` the file's name is taken and made unique with -2, -3, ...; a given `name`
+    /// must be free and valid. ErrorCode::doesNotFit when the disk has too little room.
+    Result<StoreEntry> importModel(const QString& fileOrFolder, const QString& name = QString(),
+                                   const ImportProgress& progress = {});
+
+    /// Moves a model, damaged or not, to the store's trash; the result is what restore() takes.
+    Result<QString> remove(const QString& name);
+    /// Undoes remove(). Fails when the trash was emptied or the name was taken again meanwhile.
+    Result<StoreEntry> restore(const QString& trashId);
+    /// Deletes what remove() put aside. Returns the bytes of the deleted files (a file that is also linked
+    /// elsewhere still takes its room).
+    uint64_t emptyTrash();
+
+  private:
+    StoreEntry readEntry(const QString& name) const;
+
+    QString m_folder;
+};
+
+}  // namespace edgechat::models

@@ -1,0 +1,27 @@
+// The store's work on files: place a checkpoint by link or copy while hashing it, and make it durable.
+#pragma once
+
+#include <QByteArray>
+#include <QString>
+#include <cstdint>
+
+#include "inference/result.h"
+#include "models/store.h"
+
+namespace edgechat::models {
+
+/// Puts `source` at `target`, which must not exist: a hard link where the file system allows it, else a copy
+/// (space is checked first, the copy is on the disk when this returns). Every byte is read once; returns the
+/// sha256 in hexadecimal. On failure nothing is left at `target`.
+Result<QString> placeFile(const QString& source, const QString& target, const ImportProgress& progress);
+
+/// Writes a small file and waits until it is on the disk.
+Result<void> writeDurably(const QString& path, const QByteArray& content);
+
+/// Renames a folder; fails when `target` exists. Waits until the new name is on the disk.
+Result<void> renameDurably(const QString& source, const QString& target);
+
+/// Bytes of all files below a folder.
+uint64_t folderBytes(const QString& folder);
+
+}  // namespace edgechat::models
