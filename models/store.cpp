@@ -48,8 +48,14 @@ bool allowedInName(QChar c) {
     return c.isLetterOrNumber() || c == u'.' || c == u'_' || c == u'-' || c == u'+' || c == u' ';
 }
 
+/// A name that an import may give.
 bool isModelName(const QString& name) {
     return !name.isEmpty() && sanitizedName(name) == name;
+}
+
+/// A name that can stand for a folder of the store: list() also shows what people put there by hand.
+bool isEntryName(const QString& name) {
+    return !name.isEmpty() && !name.startsWith(u'.') && !name.contains(u'/');
 }
 
 /// "<base>", "<base>-2", "<base>-3", ...: the first that is not taken in `folder`.
