@@ -58,6 +58,9 @@ class Checkpoint {
     /// Opens a GGUF file and checks everything that can be checked without reading the weights: every count
     /// against the file's size before memory is taken, every shape against the configuration.
     static Result<std::unique_ptr<Checkpoint>> open(const std::filesystem::path& path);
+    /// Opens a GGUF file of any architecture for its tokenizer and chat template alone; it may lack tensors,
+    /// and config() holds only names.
+    static Result<std::unique_ptr<Checkpoint>> openVocabulary(const std::filesystem::path& path);
     ~Checkpoint();
     Checkpoint(const Checkpoint&) = delete;
     Checkpoint& operator=(const Checkpoint&) = delete;
@@ -80,6 +83,8 @@ class Checkpoint {
 
   private:
     Checkpoint() = default;
+    static Result<std::unique_ptr<Checkpoint>> openFile(const std::filesystem::path& path,
+                                                        bool vocabularyOnly);
 
     std::filesystem::path m_path;
     int m_file = -1;
