@@ -1,0 +1,87 @@
+// The one thread that owns the engine and the loaded model.
+#pragma once
+
+#include <QObject>
+#include <QString>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/token_buffer.h"
+#include "app/worker_thread.h"
+#include "inference/engine.h"
+
+namespace edgechat::app {
+
+/// What a loaded model is.
+struct LoadedModel {
+    QString name, family, quantization;
+    QString device;  ///< "CPU"
+    quint64 parameters = 0;
+    int contextSize = 0;
+    int threads = 0;
+    qint64 weightBytes = 0;
+    qint64 kvBytes = 0;
+};
+
+/// Why a model could not be loaded.
+struct LoadFailure {
+    Error error;
+    bool missing = false;       ///< there is no such file
+    qint64 neededBytes = 0;     ///< with doesNotFit: weights, KV cache and scratch
+    qint64 availableBytes = 0;  ///< with doesNotFit
+    int fittingContext = 0;     ///< with doesNotFit: the largest context that would fit, 0 if none
+};
+
+struct AnswerRequest {
+    std::vector<inference::ChatMessage> messages;
+    std::string partialAnswer;  ///< text of the answer to go on with, empty for a new one
+    inference::SamplingOptions sampling;
+    int maxTokens = 0;  ///< 0: until the model ends
+};
+
+struct AnswerOutcome {
+    bool promptTooLong = false;  ///< nothing was computed; promptTokens says how long it is
+    std::optional<Error> error;
+    inference::StopReason stopReason = inference::StopReason::end;
+    inference::GenerateStatistics statistics;
+    int contextSize = 0;
+};
+
+/// Its members are called on the GUI thread, and its signals are emitted there.
+class InferenceThread : public QObject {
+    Q_OBJECT
+
+  public:
+    explicit InferenceThread(QObject* parent = nullptr);
+    ~InferenceThread() override;
+
+    /// Gives up the loaded model, then loads. A load that is under way is ended first.
+    void load(const QString& path, const inference::EngineOptions& options);
+    void unload();
+    void generate(AnswerRequest request);   ///< one at a time, after the model was loaded
+    void stop();                            ///< ends the running answer after its chunk or token
+    void countTokens(const QString& text);  ///< answered by counted(), also while an answer is being written
+    void finish();                          ///< ends the running load or answer and the thread. Blocks
+
+    TokenBuffer& buffer() { return m_buffer; }
+    double loadProgress() const { return m_progress.load(std::memory_order_relaxed); }
+
+  Q_SIGNALS:
+    void loaded(const edgechat::app::LoadedModel& model);
+    void loadFailed(const edgechat::app::LoadFailure& failure);
+    void loadCancelled();
+    void unloaded();
+    void answered(const edgechat::app::AnswerOutcome& outcome);
+    void counted(int tokens);
+
+  private:
+    TokenBuffer m_buffer;
+    std::atomic<double> m_progress{0};
+};
+
+}  // namespace edgechat::app

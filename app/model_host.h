@@ -1,0 +1,82 @@
+// What the inference thread has loaded, as the window sees it.
+#pragma once
+
+#include <QtQml/qqmlregistration.h>
+#include <QObject>
+#include <QString>
+
+#include "app/inference_thread.h"
+
+namespace edgechat::app {
+
+class Settings;
+
+/// Lives on the GUI thread.
+class ModelHost : public QObject {
+    Q_OBJECT
+    QML_ELEMENT
+    QML_UNCREATABLE("Program owns the model host")
+    Q_PROPERTY(State state READ state NOTIFY stateChanged FINAL)
+    Q_PROPERTY(double progress READ progress NOTIFY progressChanged FINAL)
+    Q_PROPERTY(QString name READ name NOTIFY modelChanged FINAL)
+    Q_PROPERTY(QString family READ family NOTIFY modelChanged FINAL)
+    Q_PROPERTY(QString sizeText READ sizeText NOTIFY modelChanged FINAL)
+    Q_PROPERTY(QString quantization READ quantization NOTIFY modelChanged FINAL)
+    Q_PROPERTY(QString device READ device NOTIFY modelChanged FINAL)
+    Q_PROPERTY(QString path READ path NOTIFY modelChanged FINAL)
+    Q_PROPERTY(int contextSize READ contextSize NOTIFY modelChanged FINAL)
+    Q_PROPERTY(qint64 weightBytes READ weightBytes NOTIFY modelChanged FINAL)
+    Q_PROPERTY(qint64 kvBytes READ kvBytes NOTIFY modelChanged FINAL)
+    Q_PROPERTY(bool startup READ startup NOTIFY stateChanged FINAL)
+    Q_PROPERTY(QString problem READ problem NOTIFY problemChanged FINAL)
+    Q_PROPERTY(QString problemFix READ problemFix NOTIFY problemChanged FINAL)
+    Q_PROPERTY(QString problemDetails READ problemDetails NOTIFY problemChanged FINAL)
+    Q_PROPERTY(bool reloadNeeded READ reloadNeeded NOTIFY reloadNeededChanged FINAL)
+
+  public:
+    enum State { None, Loading, Ready, Failed };
+    Q_ENUM(State)
+
+    ModelHost(InferenceThread& inference, Settings& settings, QObject* parent = nullptr);
+
+    State state() const { return m_state; }
+    double progress() const { return m_progress; }  ///< 0..1
+    QString name() const { return m_name; }
+    QString family() const { return m_model.family; }
+    QString sizeText() const;  ///< "135M"
+    QString quantization() const { return m_model.quantization; }
+    QString device() const { return m_model.device; }  ///< "CPU"
+    QString path() const { return m_path; }
+    int contextSize() const { return m_model.contextSize; }
+    qint64 weightBytes() const { return m_model.weightBytes; }
+    qint64 kvBytes() const { return m_model.kvBytes; }
+    bool startup() const { return m_startup; }  ///< nothing has been loaded since the program started
+    QString problem() const { return m_problem; }
+    QString problemFix() const { return m_problemFix; }
+    QString problemDetails() const { return m_problemDetails; }
+    bool reloadNeeded() const { return m_reloadNeeded; }  ///< a setting that acts at load was changed since
+
+    /// Loads a file or a model of the store, after the loaded one has been given up. Returns at once.
+    Q_INVOKABLE void load(const QString& pathOrName);
+    Q_INVOKABLE void unload();
+    Q_INVOKABLE void retry();  ///< loads the last path again
+
+  Q_SIGNALS:
+    void stateChanged();
+    void progressChanged();
+    void modelChanged();
+    void problemChanged();
+    void reloadNeededChanged();
+
+  private:
+    State m_state = None;
+    double m_progress = 0;
+    QString m_name;
+    QString m_path;
+    LoadedModel m_model;
+    bool m_startup = true;
+    bool m_reloadNeeded = false;
+    QString m_problem, m_problemFix, m_problemDetails;
+};
+
+}  // namespace edgechat::app

@@ -1,0 +1,84 @@
+// The program behind the window: it makes the parts, connects them and ends them in order.
+#pragma once
+
+#include <QtQml/qqmlregistration.h>
+#include <QObject>
+#include <QString>
+
+#include <memory>
+
+#include "app/chat/chat_session.h"
+#include "app/chat/conversation_list.h"
+#include "app/model_host.h"
+#include "app/model_library.h"
+#include "app/settings/settings.h"
+#include "app/storage/history.h"
+#include "app/telemetry/telemetry.h"
+
+namespace edgechat::app {
+
+struct ProgramOptions {
+    QString model;  ///< file or store name to load at start; empty: the last one, else the only one
+};
+
+/// Lives on the GUI thread.
+class Program : public QObject {
+    Q_OBJECT
+    QML_ELEMENT
+    QML_UNCREATABLE("main() makes the program")
+    Q_PROPERTY(edgechat::app::ConversationList* conversations READ conversations CONSTANT FINAL)
+    Q_PROPERTY(edgechat::app::ChatSession* chat READ chat CONSTANT FINAL)
+    Q_PROPERTY(edgechat::app::ModelHost* model READ model CONSTANT FINAL)
+    Q_PROPERTY(edgechat::app::ModelLibrary* library READ library CONSTANT FINAL)
+    Q_PROPERTY(edgechat::app::Telemetry* telemetry READ telemetry CONSTANT FINAL)
+    Q_PROPERTY(edgechat::app::Settings* settings READ settings CONSTANT FINAL)
+    Q_PROPERTY(QString historyProblem READ historyProblem NOTIFY historyProblemChanged FINAL)
+    Q_PROPERTY(QString historyProblemFix READ historyProblemFix NOTIFY historyProblemChanged FINAL)
+    Q_PROPERTY(QString historyProblemDetails READ historyProblemDetails NOTIFY historyProblemChanged FINAL)
+    Q_PROPERTY(QString version READ version CONSTANT FINAL)
+
+  public:
+    explicit Program(const ProgramOptions& options = {}, QObject* parent = nullptr);
+    ~Program() override;
+
+    ConversationList* conversations() { return &m_conversations; }
+    ChatSession* chat() { return &m_chat; }
+    ModelHost* model() { return &m_model; }
+    ModelLibrary* library() { return &m_library; }
+    Telemetry* telemetry() { return &m_telemetry; }
+    Settings* settings() { return &m_settings; }
+    QString historyProblem() const;
+    QString historyProblemFix() const;
+    QString historyProblemDetails() const;
+    QString version() const;
+
+    /// Opens the history again; what was said in the meantime is written into it.
+    Q_INVOKABLE void retryHistory();
+    /// Moves the broken file aside, never deletes it, and begins a new one.
+    Q_INVOKABLE void startFreshHistory();
+    Q_INVOKABLE void newChat();
+    Q_INVOKABLE void openConversation(qint64 id);
+    Q_INVOKABLE void copyText(const QString& text);
+
+    /// Opens the history and loads the first model. Returns at once.
+    void start();
+    /// Saves the running answer and ends all threads. Called once, before the application object goes.
+    void finish();
+
+  Q_SIGNALS:
+    void historyProblemChanged();
+
+  private:
+    ProgramOptions m_options;
+    Settings m_settings;
+    History m_history;
+    InferenceThread m_inference;
+    Telemetry m_telemetry;
+    ModelHost m_model;
+    ModelLibrary m_library;
+    ConversationList m_conversations;
+    ChatSession m_chat;
+    bool m_finished = false;
+};
+
+}  // namespace edgechat::app
