@@ -1,0 +1,291 @@
+#include "inference/cpu/cpu_backend.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "inference/model/rope.h"
+
+namespace edgechat::inference::cpu {
+namespace {
+
+constexpr int kMaxBatch = 128;
+constexpr int kMaxAttentionRows = 96;  // of one task: their running outputs stay in the second-level cache
+
+int tokensPerTask(const ModelConfig& config) {
+    return std::clamp(kMaxAttentionRows / (config.heads / config.kvHeads), 1, 64);
+}
+
+/// Tiles that one claim takes: small enough to share evenly, large enough that claiming costs nothing.
+int tilesPerChunk(int tiles, int threads) { return std::clamp(tiles / (threads * 6), 1, 32); }
+
+int chunksOf(int count, int chunk) { return (count + chunk - 1) / chunk; }
+
+}  // namespace
+
+void CpuBackend::Operand::resize(int tokens, int width, bool wide) {
+    const size_t elements = static_cast<size_t>(tokens) * width;
+    columns = width;
+    dense.resize(elements);
+    quants.resize(elements);
+    if (wide) low.resize(elements);
+    scales.resize(elements / kGroup + 1);
+    sums.resize(elements / kGroup + 1);
+}
+
+Activations CpuBackend::Operand::view(int tokens, bool wide) const {
+    return {dense.data(), quants.data(), wide ? low.data() : nullptr, scales.data(), sums.data(), columns, tokens};
+}
+
+CpuBackend::CpuBackend(const ModelConfig& config, const CpuOptions& options, const Kernels& kernels)
+    : m_config(config),
+      m_kernels(kernels),
+      m_pool(options.threads),
+      m_cache(config, options.context, options.kv),
+      m_inverseFrequencies(ropeInverseFrequencies(config)) {
+    m_x.resize(static_cast<size_t>(kMaxBatch) * config.hidden);
+    m_normed.resize(kMaxBatch, config.hidden, false);
+    m_qkv.resize(static_cast<size_t>(kMaxBatch) * (config.queryWidth() + 2 * config.kvWidth()));
+    m_attended.resize(kMaxBatch, config.queryWidth(), false);
+    m_hidden.resize(kMaxBatch, config.ffn, false);
+    m_final.resize(kMaxBatch, config.hidden, true);
+    m_cosines.resize(static_cast<size_t>(kMaxBatch) * m_inverseFrequencies.size());
+    m_sines.resize(m_cosines.size());
+    const int rows = tokensPerTask(config) * (config.heads / config.kvHeads);
+    m_scratch.assign(static_cast<size_t>(m_pool.threads()),
+                     std::vector<float>(static_cast<size_t>(attentionScratchFloats(config.headSize, rows))));
+}
+
+Result<std::unique_ptr<CpuBackend>> CpuBackend::load(const Checkpoint& checkpoint, const CpuOptions& options,
+                                                     const std::function<bool(uint64_t, uint64_t)>& progress) {
+    const Kernels& kernels = options.kernels != nullptr ? *options.kernels : *usableKernels().front();
+    std::unique_ptr<CpuBackend> backend(new CpuBackend(checkpoint.config(), options, kernels));
+    if (!backend->m_cache.allocated()) {
+        return Error{ErrorCode::doesNotFit, "cannot take memory for a context of", "", "",
+                     std::to_string(options.context) + " tokens", "a smaller context"};
+    }
+    Result<Weights> weights = Weights::load(checkpoint, kernels.tileRows, backend->m_pool, progress);
+    if (!weights) return weights.error();
+    backend->m_weights = std::move(*weights);
+    return backend;
+}
+
+int CpuBackend::maxBatch() const { return kMaxBatch; }
+
+uint64_t CpuBackend::bytesPerToken() const {
+    uint64_t bytes = m_weights.head.bytes();
+    for (const LayerWeights& layer : m_weights.layers) {
+        for (const PackedMatrix* matrix : {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate,
+                                           &layer.up, &layer.down}) {
+            bytes += matrix->bytes();
+        }
+    }
+    return bytes;
+}
+
+/// One token is done at once by the caller; more are shared out.
+template <class Body>
+void CpuBackend::forEachToken(int tokens, Body body) {
+    const int chunk = std::max(1, tokens / (m_pool.threads() * 4));
+    m_pool.parallelFor(chunksOf(tokens, chunk), [&](int index, int) {
+        for (int token = index * chunk; token < std::min(tokens, (index + 1) * chunk); ++token) body(token);
+    });
+}
+
+void CpuBackend::quantizeRow(Operand& operand, int token, bool wide) {
+    if (operand.columns % kGroup != 0) return;  // only dense matrices can have such a width
+    const size_t offset = static_cast<size_t>(token) * operand.columns;
+    m_kernels.quantize(operand.dense.data() + offset, operand.columns,
+                       {operand.quants.data() + offset, wide ? operand.low.data() + offset : nullptr,
+                        operand.scales.data() + offset / kGroup, operand.sums.data() + offset / kGroup});
+}
+
+void CpuBackend::normInto(const float* x, const float* weight, Operand& out, int tokens, bool wide) {
+    forEachToken(tokens, [&](int token) {
+        const size_t offset = static_cast<size_t>(token) * m_config.hidden;
+        m_kernels.rmsNorm(x + offset, weight, m_config.hidden, m_config.normEps, out.dense.data() + offset);
+        quantizeRow(out, token, wide);
+    });
+}
+
+void CpuBackend::multiplyAdd(const PackedMatrix& matrix, const Activations& in, float* out, int outStride) {
+    const int chunk = tilesPerChunk(matrix.tiles(), m_pool.threads());
+    m_pool.parallelFor(chunksOf(matrix.tiles(), chunk), [&](int index, int) {
+        for (int tile = index * chunk; tile < std::min(matrix.tiles(), (index + 1) * chunk); ++tile) {
+            m_kernels.multiplyTile(matrix, tile, in, out + tile * matrix.tileRows, outStride, true);
+        }
+    });
+}
+
+void CpuBackend::embed(std::span<const int> tokens, int start) {
+    m_tokens = static_cast<int>(tokens.size());
+    m_start = start;
+    const size_t pairs = m_inverseFrequencies.size();
+    for (int t = 0; t < m_tokens; ++t) {
+        unpackRow(m_weights.embedding, tokens[static_cast<size_t>(t)], m_x.data() + static_cast<size_t>(t) * m_config.hidden);
+        for (size_t i = 0; i < pairs; ++i) {
+            const float angle = static_cast<float>(start + t) * m_inverseFrequencies[i];
+            m_cosines[static_cast<size_t>(t) * pairs + i] = std::cos(angle);
+            m_sines[static_cast<size_t>(t) * pairs + i] = std::sin(angle);
+        }
+    }
+}
+
+void CpuBackend::norm(int layer, NormRole role) {
+    const LayerWeights& weights = m_weights.layers[static_cast<size_t>(layer)];
+    normInto(m_x.data(), role == NormRole::attention ? weights.attentionNorm : weights.mlpNorm, m_normed, m_tokens,
+             false);
+}
+
+void CpuBackend::queryKeyValue(int layer) {
+    const LayerWeights& weights = m_weights.layers[static_cast<size_t>(layer)];
+    const int width = m_config.queryWidth() + 2 * m_config.kvWidth();
+    struct Part {
+        const PackedMatrix* matrix;
+        int firstColumn;
+    };
+    const Part parts[] = {{&weights.query, 0},
+                          {&weights.key, m_config.queryWidth()},
+                          {&weights.value, m_config.queryWidth() + m_config.kvWidth()}};
+    int tiles = 0;
+    for (const Part& part : parts) tiles += part.matrix->tiles();
+    const Activations in = m_normed.view(m_tokens, false);
+    const int chunk = tilesPerChunk(tiles, m_pool.threads());
+    m_pool.parallelFor(chunksOf(tiles, chunk), [&](int index, int) {
+        for (int i = index * chunk; i < std::min(tiles, (index + 1) * chunk); ++i) {
+            int tile = i;
+            const Part* part = parts;
+            while (tile >= part->matrix->tiles()) tile -= part++->matrix->tiles();
+            m_kernels.multiplyTile(*part->matrix, tile, in,
+                                   m_qkv.data() + part->firstColumn + tile * part->matrix->tileRows, width, false);
+        }
+    });
+    forEachToken(m_tokens, [&](int token) { ropeAndStore(layer, token); });
+}
+
+void CpuBackend::ropeAndStore(int layer, int token) {
+    const int headSize = m_config.headSize;
+    float* query = m_qkv.data() + static_cast<size_t>(token) * (m_config.queryWidth() + 2 * m_config.kvWidth());
+    float* key = query + m_config.queryWidth();
+    const float* value = key + m_config.kvWidth();
+    const size_t pairs = static_cast<size_t>(token) * m_inverseFrequencies.size();
+    m_kernels.ropeAdjacent(query, m_config.heads, headSize, m_cosines.data() + pairs, m_sines.data() + pairs);
+    m_kernels.ropeAdjacent(key, m_config.kvHeads, headSize, m_cosines.data() + pairs, m_sines.data() + pairs);
+    m_kernels.scale(query, 1.0f / std::sqrt(static_cast<float>(headSize)), m_config.queryWidth());
+    for (int head = 0; head < m_config.kvHeads; ++head) {
+        m_kernels.storeKv(key + head * headSize, value + head * headSize, headSize,
+                          m_cache.slot(layer, head, m_start + token));
+    }
+}
+
+void CpuBackend::attend(int layer) {
+    const int group = m_config.heads / m_config.kvHeads;
+    const int padded = paddedHead(m_config.headSize);
+    const int perTask = tokensPerTask(m_config);
+    const int blocks = chunksOf(m_tokens, perTask);
+    const int segments = chunksOf(m_start + m_tokens, kAttentionSegment);
+    // A few tokens against a long context: a task for each segment of keys, merged in order afterwards. Otherwise
+    // a task walks through its segments itself. Both give the same numbers.
+    const bool split = blocks == 1 && segments > 1 && m_tokens * group <= 4 * 8;
+    const int tasksPerHead = split ? segments : blocks;
+    const int tasks = m_config.kvHeads * tasksPerHead;
+    const int rows = std::min(perTask, m_tokens) * group;
+    const size_t stateFloats = static_cast<size_t>(rows) * (padded + 2);
+    if (m_states.size() < stateFloats * static_cast<size_t>(tasks)) m_states.resize(stateFloats * static_cast<size_t>(tasks));
+    const auto stateOf = [&](int task) {
+        float* memory = m_states.data() + stateFloats * static_cast<size_t>(task);
+        return AttentionState{memory, memory + rows, memory + 2 * rows};
+    };
+    const int width = m_config.queryWidth() + 2 * m_config.kvWidth();
+
+    m_pool.parallelFor(tasks, [&](int index, int worker) {
+        AttentionTask task;
+        task.kv = m_cache.view(layer);
+        task.kvHead = index / tasksPerHead;
+        const int part = index % tasksPerHead;
+        const int firstToken = split ? 0 : part * perTask;
+        task.headSize = m_config.headSize;
+        task.group = group;
+        task.queries = m_qkv.data() + static_cast<size_t>(firstToken) * width + task.kvHead * group * m_config.headSize;
+        task.queryStride = width;
+        task.tokens = std::min(perTask, m_tokens - firstToken);
+        task.firstPosition = m_start + firstToken;
+        task.firstSegment = split ? part : 0;
+        task.segments = split ? 1 : chunksOf(task.firstPosition + task.tokens, kAttentionSegment);
+        task.scratch = m_scratch[static_cast<size_t>(worker)].data();
+        task.state = stateOf(index);
+        std::fill_n(task.state.maxima, rows, kNoMaximum);
+        std::fill_n(task.state.sums, static_cast<size_t>(rows) * (padded + 1), 0.0f);
+        m_kernels.attend(task);
+        if (!split) finishAttention(task.state, firstToken, task.tokens, task.kvHead);
+    });
+    if (split) {
+        for (int head = 0; head < m_config.kvHeads; ++head) {
+            const AttentionState total = stateOf(head * segments);
+            for (int segment = 1; segment < segments; ++segment) {
+                m_kernels.mergeAttention(stateOf(head * segments + segment), total, rows, m_config.headSize);
+            }
+            finishAttention(total, 0, m_tokens, head);
+        }
+    }
+    forEachToken(m_tokens, [&](int token) { quantizeRow(m_attended, token, false); });
+}
+
+void CpuBackend::finishAttention(const AttentionState& state, int firstToken, int tokens, int kvHead) {
+    const int group = m_config.heads / m_config.kvHeads;
+    const int headSize = m_config.headSize;
+    for (int row = 0; row < tokens * group; ++row) {
+        const float* in = state.outputs + static_cast<size_t>(row) * paddedHead(headSize);
+        float* out = m_attended.dense.data() + static_cast<size_t>(firstToken + row / group) * m_attended.columns +
+                     (kvHead * group + row % group) * headSize;
+        const float factor = 1.0f / state.sums[row];
+        for (int d = 0; d < headSize; ++d) out[d] = in[d] * factor;
+    }
+}
+
+void CpuBackend::project(int layer) {
+    multiplyAdd(m_weights.layers[static_cast<size_t>(layer)].output, m_attended.view(m_tokens, false), m_x.data(),
+                m_config.hidden);
+}
+
+void CpuBackend::mlpUp(int layer) {
+    const LayerWeights& weights = m_weights.layers[static_cast<size_t>(layer)];
+    const Activations in = m_normed.view(m_tokens, false);
+    const int tiles = weights.gate.tiles(), tileRows = weights.gate.tileRows;
+    const int chunk = tilesPerChunk(tiles, m_pool.threads());
+    m_pool.parallelFor(chunksOf(tiles, chunk), [&](int index, int) {
+        float up[kMaxBatch * 16];  // the tile's rows of every token
+        for (int tile = index * chunk; tile < std::min(tiles, (index + 1) * chunk); ++tile) {
+            float* gate = m_hidden.dense.data() + tile * tileRows;
+            m_kernels.multiplyTile(weights.gate, tile, in, gate, m_config.ffn, false);
+            m_kernels.multiplyTile(weights.up, tile, in, up, tileRows, false);
+            const int rows = std::min(tileRows, m_config.ffn - tile * tileRows);
+            for (int t = 0; t < m_tokens; ++t) {
+                m_kernels.siluMultiply(gate + static_cast<size_t>(t) * m_config.ffn, up + t * tileRows, rows);
+            }
+        }
+    });
+    forEachToken(m_tokens, [&](int token) { quantizeRow(m_hidden, token, false); });
+}
+
+void CpuBackend::mlpDown(int layer) {
+    multiplyAdd(m_weights.layers[static_cast<size_t>(layer)].down, m_hidden.view(m_tokens, false), m_x.data(),
+                m_config.hidden);
+}
+
+void CpuBackend::head(int count, float* logits) {
+    const PackedMatrix& matrix = m_weights.head;
+    // The head deserves finer activations than int8 and decode waits for its memory anyway (see packed_matrix.h for
+    // the formats; only 8-bit heads have such a kernel).
+    const bool wide = matrix.kind == PackedKind::q8;
+    normInto(m_x.data() + static_cast<size_t>(m_tokens - count) * m_config.hidden, m_weights.outputNorm, m_final, count,
+             wide);
+    const Activations in = m_final.view(count, wide);
+    const int chunk = tilesPerChunk(matrix.tiles(), m_pool.threads());
+    m_pool.parallelFor(chunksOf(matrix.tiles(), chunk), [&](int index, int) {
+        for (int tile = index * chunk; tile < std::min(matrix.tiles(), (index + 1) * chunk); ++tile) {
+            m_kernels.multiplyTile(matrix, tile, in, logits + tile * matrix.tileRows, m_config.vocab, false);
+        }
+    });
+}
+
+}  // namespace edgechat::inference::cpu

@@ -1,0 +1,84 @@
+// The eight operations on the CPU: 4- and 8-bit weights against activations quantized to int8 on the way.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "inference/backend.h"
+#include "inference/cpu/kernels.h"
+#include "inference/cpu/kv_cache.h"
+#include "inference/cpu/thread_pool.h"
+#include "inference/cpu/weights.h"
+
+namespace edgechat::inference::cpu {
+
+struct CpuOptions {
+    int threads = 1;
+    int context = 0;  ///< tokens that the cache holds
+    KvKind kv = KvKind::fp16;
+    const Kernels* kernels = nullptr;  ///< null: the best that this machine runs
+};
+
+class CpuBackend final : public Backend {
+  public:
+    static Result<std::unique_ptr<CpuBackend>> load(const Checkpoint& checkpoint, const CpuOptions& options,
+                                                    const std::function<bool(uint64_t, uint64_t)>& progress);
+
+    int maxBatch() const override;
+    uint64_t weightBytes() const override { return m_weights.memory.bytes(); }
+    uint64_t bytesPerToken() const override;
+    int threads() const override { return m_pool.threads(); }
+
+    void embed(std::span<const int> tokens, int start) override;
+    void norm(int layer, NormRole role) override;
+    void queryKeyValue(int layer) override;
+    void attend(int layer) override;
+    void project(int layer) override;
+    void mlpUp(int layer) override;
+    void mlpDown(int layer) override;
+    void head(int count, float* logits) override;
+
+  private:
+    /// Activations in every form that a matrix may ask for. [maxBatch][columns]
+    struct Operand {
+        std::vector<float> dense;
+        std::vector<int8_t> quants, low;
+        std::vector<float> scales;
+        std::vector<int32_t> sums;
+        int columns = 0;
+        void resize(int tokens, int width, bool wide);
+        Activations view(int tokens, bool wide) const;
+    };
+
+    CpuBackend(const ModelConfig& config, const CpuOptions& options, const Kernels& kernels);
+
+    template <class Body>
+    void forEachToken(int tokens, Body body);
+    void quantizeRow(Operand& operand, int token, bool wide);
+    void normInto(const float* x, const float* weight, Operand& out, int tokens, bool wide);
+    void multiplyAdd(const PackedMatrix& matrix, const Activations& in, float* out, int outStride);
+    void ropeAndStore(int layer, int token);
+    void finishAttention(const AttentionState& state, int firstToken, int tokens, int kvHead);
+
+    const ModelConfig m_config;
+    const Kernels& m_kernels;
+    ThreadPool m_pool;
+    Weights m_weights;
+    KvCache m_cache;
+    std::vector<float> m_inverseFrequencies;
+
+    // The batch in work.
+    int m_tokens = 0, m_start = 0;
+    std::vector<float> m_x;         // [T, hidden] residual stream
+    Operand m_normed;               // [T, hidden]
+    std::vector<float> m_qkv;       // [T, queryWidth + 2 kvWidth]
+    Operand m_attended;             // [T, queryWidth]
+    Operand m_hidden;               // [T, ffn]
+    Operand m_final;                // [T, hidden], 15 bits a value: input of the head
+    std::vector<float> m_cosines, m_sines;     // [T, headSize / 2]
+    std::vector<std::vector<float>> m_scratch;  // one per worker
+    std::vector<float> m_states;                // attention states of all tasks
+};
+
+}  // namespace edgechat::inference::cpu

@@ -1,0 +1,125 @@
+// Norm, RoPE, activation, exponential and the quantization of activations, written once for every instruction set.
+#pragma once
+
+#include "inference/cpu/kernels.h"
+
+namespace edgechat::inference::cpu {
+namespace {
+
+/// e^x with a relative error below 2e-7; exactly 0 below -87.
+template <class Simd>
+typename Simd::F exponential(typename Simd::F x) {
+    using F = typename Simd::F;
+    const F bounded = Simd::min(Simd::max(x, Simd::set1(-87.0f)), Simd::set1(88.0f));
+    const F n = Simd::round(Simd::mul(bounded, Simd::set1(1.44269504f)));
+    // r = x - n ln 2 in two steps (Cody and Waite), |r| <= ln(2) / 2; then Taylor's polynomial of degree 7.
+    F r = Simd::fma(n, Simd::set1(-0.693359375f), bounded);
+    r = Simd::fma(n, Simd::set1(2.12194440e-4f), r);
+    F p = Simd::set1(1.0f / 5040);
+    p = Simd::fma(p, r, Simd::set1(1.0f / 720));
+    p = Simd::fma(p, r, Simd::set1(1.0f / 120));
+    p = Simd::fma(p, r, Simd::set1(1.0f / 24));
+    p = Simd::fma(p, r, Simd::set1(1.0f / 6));
+    p = Simd::fma(p, r, Simd::set1(0.5f));
+    p = Simd::fma(p, r, Simd::set1(1.0f));
+    p = Simd::fma(p, r, Simd::set1(1.0f));
+    return Simd::zeroBelow(Simd::scaleByPowerOfTwo(p, n), x, -87.0f);
+}
+
+/// Calls vector(i) for whole vectors of [0, count) and scalar(i) for the rest.
+template <class Simd, class Vector, class Scalar>
+void forEach(int count, Vector vector, Scalar scalar) {
+    int i = 0;
+    for (; i + Simd::kLanes <= count; i += Simd::kLanes) vector(i);
+    for (; i < count; ++i) scalar(i);
+}
+
+template <class Simd>
+void rmsNorm(const float* x, const float* weight, int columns, float eps, float* out) {
+    using F = typename Simd::F;
+    F squares = Simd::zero();
+    float rest = 0;
+    forEach<Simd>(
+        columns, [&](int i) { squares = Simd::fma(Simd::load(x + i), Simd::load(x + i), squares); },
+        [&](int i) { rest += x[i] * x[i]; });
+    const float mean = (Simd::sum(squares) + rest) / static_cast<float>(columns);
+    const float factor = 1.0f / __builtin_sqrtf(mean + eps);
+    forEach<Simd>(
+        columns,
+        [&](int i) { Simd::store(out + i, Simd::mul(Simd::mul(Simd::load(x + i), Simd::set1(factor)), Simd::load(weight + i))); },
+        [&](int i) { out[i] = x[i] * factor * weight[i]; });
+}
+
+template <class Simd>
+void ropeAdjacent(float* x, int heads, int headSize, const float* cosines, const float* sines) {
+    for (int head = 0; head < heads; ++head, x += headSize) {
+        int i = 0;
+        // (a, b) -> (a cos - b sin, b cos + a sin): the swapped pair times (-sin, sin).
+        for (; i + Simd::kLanes <= headSize; i += Simd::kLanes) {
+            const typename Simd::F pairs = Simd::load(x + i);
+            const typename Simd::F turned = Simd::mul(Simd::swapPairs(pairs), Simd::alternateSign(Simd::loadDoubled(sines + i / 2)));
+            Simd::store(x + i, Simd::fma(pairs, Simd::loadDoubled(cosines + i / 2), turned));
+        }
+        for (; i < headSize; i += 2) {
+            const float a = x[i], b = x[i + 1];
+            x[i] = a * cosines[i / 2] - b * sines[i / 2];
+            x[i + 1] = b * cosines[i / 2] + a * sines[i / 2];
+        }
+    }
+}
+
+template <class Simd>
+void siluMultiply(float* gate, const float* up, int count) {
+    using F = typename Simd::F;
+    const F one = Simd::set1(1.0f);
+    int i = 0;
+    for (; i + Simd::kLanes <= count; i += Simd::kLanes) {
+        const F g = Simd::load(gate + i);
+        const F sigmoid = Simd::div(one, Simd::add(one, exponential<Simd>(Simd::sub(Simd::zero(), g))));
+        Simd::store(gate + i, Simd::mul(Simd::mul(g, sigmoid), Simd::load(up + i)));
+    }
+    if (i < count) {
+        float g[Simd::kLanes] = {}, u[Simd::kLanes] = {};
+        for (int j = i; j < count; ++j) g[j - i] = gate[j], u[j - i] = up[j];
+        siluMultiply<Simd>(g, u, Simd::kLanes);
+        for (int j = i; j < count; ++j) gate[j] = g[j - i];
+    }
+}
+
+template <class Simd>
+void scaleBy(float* x, float factor, int count) {
+    forEach<Simd>(
+        count, [&](int i) { Simd::store(x + i, Simd::mul(Simd::load(x + i), Simd::set1(factor))); },
+        [&](int i) { x[i] *= factor; });
+}
+
+/// Symmetric, one scale per kGroup values: int8, or 15 bits as 128 * high + low.
+template <class Simd>
+void quantize(const float* x, int columns, const QuantizedRow& out) {
+    using F = typename Simd::F;
+    const float steps = out.low != nullptr ? 127.0f * 128 : 127.0f;
+    for (int group = 0; group < columns / kGroup; ++group) {
+        const float* values = x + group * kGroup;
+        F largest = Simd::zero();
+        for (int i = 0; i < kGroup; i += Simd::kLanes) largest = Simd::max(largest, Simd::abs(Simd::load(values + i)));
+        const float maximum = Simd::maximum(largest);
+        const float inverse = maximum > 0 ? steps / maximum : 0;
+        F sum = Simd::zero();
+        for (int i = 0; i < kGroup; i += Simd::kLanes) {
+            const F whole = Simd::round(Simd::mul(Simd::load(values + i), Simd::set1(inverse)));
+            sum = Simd::add(sum, whole);
+            if (out.low != nullptr) {
+                const F high = Simd::round(Simd::mul(whole, Simd::set1(1.0f / 128)));
+                Simd::storeInt8(out.quants + group * kGroup + i, high);
+                Simd::storeInt8(out.low + group * kGroup + i, Simd::fma(high, Simd::set1(-128.0f), whole));
+            } else {
+                Simd::storeInt8(out.quants + group * kGroup + i, whole);
+            }
+        }
+        out.scales[group] = maximum / steps;
+        out.sums[group] = static_cast<int32_t>(Simd::sum(sum));
+    }
+}
+
+}  // namespace
+}  // namespace edgechat::inference::cpu

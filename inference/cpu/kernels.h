@@ -1,0 +1,117 @@
+// The table of functions that one instruction set offers. Filled by one translation unit each; the backend picks a
+// table once, from CPUID.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "inference/cpu/packed_matrix.h"
+
+namespace edgechat::inference::cpu {
+
+constexpr int kKeyBlock = 16;         ///< tokens whose keys are interleaved in the cache
+constexpr int kAttentionBlock = 64;   ///< keys scored at once
+constexpr int kAttentionSegment = 256;  ///< keys with a softmax of their own; segments are merged in order
+constexpr int kMaxHeadSize = 256;
+
+/// Inputs of a matrix product for `tokens` rows of `columns`.
+struct Activations {
+    const float* dense = nullptr;    ///< [tokens][columns]
+    const int8_t* quants = nullptr;  ///< [tokens][columns], value = scale * quant
+    const int8_t* low = nullptr;     ///< [tokens][columns], or null; then value = scale * (128 * quant + low)
+    const float* scales = nullptr;   ///< [tokens][columns / kGroup]
+    const int32_t* sums = nullptr;   ///< [tokens][columns / kGroup] of (128 * quant + low) or of quant
+    int columns = 0;
+    int tokens = 0;
+};
+
+/// Where quantize() writes one token's row; the arrays of Activations, writable.
+struct QuantizedRow {
+    int8_t* quants;
+    int8_t* low;  ///< null: one int8 a value; else 15 bits in two
+    float* scales;
+    int32_t* sums;
+};
+
+/// One layer's keys and values as the kernels read them, for all kv heads.
+struct KvView {
+    const void* keys = nullptr;    ///< [kvHeads][capacity / kKeyBlock][headSize][kKeyBlock] fp16 or int8
+    const void* values = nullptr;  ///< [kvHeads][capacity][paddedHead(headSize)], the padding zero
+    const uint16_t* keyScales = nullptr;    ///< int8 only: [kvHeads][capacity] fp16
+    const uint16_t* valueScales = nullptr;  ///< int8 only: [kvHeads][capacity] fp16
+    int capacity = 0;
+};
+
+/// Running softmax of rows (token-major, then head of the group): maximum, sum and weighted values.
+struct AttentionState {
+    float* maxima = nullptr;   ///< [rows]
+    float* sums = nullptr;     ///< [rows]
+    float* outputs = nullptr;  ///< [rows][paddedHead(headSize)], not yet divided by the sum
+};
+
+/// Attention of some query rows of one kv head over the keys of some segments.
+struct AttentionTask {
+    KvView kv;
+    int kvHead = 0;
+    int headSize = 0;
+    int group = 0;        ///< query heads per kv head
+    const float* queries = nullptr;  ///< first token's first head of the group; scaled by 1/sqrt(headSize)
+    int queryStride = 0;  ///< floats from token to token
+    int tokens = 0;
+    int firstPosition = 0;  ///< of the first token; token t sees keys 0 .. firstPosition + t
+    int firstSegment = 0, segments = 0;
+    float* scratch = nullptr;  ///< attentionScratchFloats() of these rows
+    AttentionState state;
+};
+
+/// Where one token's key and value of one kv head go; without scales they are stored in fp16.
+struct KvSlot {
+    void* keys = nullptr;  ///< the first of headSize elements, kKeyBlock apart
+    void* values = nullptr;
+    uint16_t* keyScale = nullptr;
+    uint16_t* valueScale = nullptr;
+};
+
+struct Kernels {
+    const char* name;  ///< "avx512vnni", "avx2", "portable"
+    int tileRows;
+
+    /// out[t * outStride + r] (+)= row (tile * tileRows + r) of the matrix times the activations of token t, for
+    /// those r that the matrix has. `wide` activations (low != null) only for 8-bit matrices.
+    void (*multiplyTile)(const PackedMatrix& matrix, int tile, const Activations& in, float* out, int outStride,
+                         bool accumulate);
+    void (*quantize)(const float* x, int columns, const QuantizedRow& out);
+    void (*rmsNorm)(const float* x, const float* weight, int columns, float eps, float* out);
+    /// Turns the pairs (2i, 2i+1) of each head by the angle of position: cosines and sines [headSize / 2].
+    void (*ropeAdjacent)(float* x, int heads, int headSize, const float* cosines, const float* sines);
+    /// gate[i] = silu(gate[i]) * up[i]
+    void (*siluMultiply)(float* gate, const float* up, int count);
+    void (*scale)(float* x, float factor, int count);
+    /// Processes the task's segments in order and merges them into its state, which the caller set to kNoMaximum, 0
+    /// and 0.
+    void (*attend)(const AttentionTask& task);
+    /// Merges a later segment's state into an earlier one's.
+    void (*mergeAttention)(const AttentionState& segment, const AttentionState& total, int rows, int headSize);
+    void (*storeKv)(const float* key, const float* value, int headSize, const KvSlot& slot);
+};
+
+constexpr float kNoMaximum = -1e30f;
+
+/// Elements from one value row to the next: whole vectors of every instruction set.
+constexpr int paddedHead(int headSize) { return (headSize + 15) / 16 * 16; }
+
+constexpr int attentionScratchFloats(int headSize, int rows) {
+    return kAttentionBlock * (headSize + paddedHead(headSize))  // keys and values of a block in fp32
+           + 4 * kAttentionBlock                                // scores of four rows
+           + rows * (paddedHead(headSize) + 2);                 // the running segment of each row
+}
+
+/// The tables that this machine can run, best first; the last is "portable".
+std::vector<const Kernels*> usableKernels();
+
+// One per translation unit; null where the compiler does not target that machine.
+const Kernels* avx512Kernels();
+const Kernels* avx2Kernels();
+const Kernels* portableKernels();
+
+}  // namespace edgechat::inference::cpu

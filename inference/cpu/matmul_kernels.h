@@ -1,0 +1,152 @@
+// Matrix products over packed tiles, written once for every instruction set.
+#pragma once
+
+#include "inference/cpu/kernels.h"
+
+namespace edgechat::inference::cpu {
+namespace {
+
+template <class Simd>
+void storeTile(const PackedMatrix& matrix, int tile, typename Simd::F value, float* out, bool accumulate) {
+    const int valid = matrix.rows - tile * Simd::kLanes;
+    if (valid >= Simd::kLanes) {
+        Simd::store(out, accumulate ? Simd::add(Simd::load(out), value) : value);
+        return;
+    }
+    float lanes[Simd::kLanes];
+    Simd::store(lanes, value);
+    for (int row = 0; row < valid; ++row) out[row] = (accumulate ? out[row] : 0) + lanes[row];
+}
+
+/// `Tokens` tokens at once: a group's weights are unpacked once and stay in registers.
+/// y[r] = sum over groups of scaleA * scaleW * (dot - zero * sumA) + offsetW * scaleA * sumA
+template <class Simd, PackedKind kKind, bool kWide, int kTokens>
+void multiplyQuantized(const PackedMatrix& matrix, int tile, const Activations& in, int firstToken, float* out,
+                       int outStride, bool accumulate) {
+    using F = typename Simd::F;
+    using I = typename Simd::I;
+    constexpr bool k8 = kKind == PackedKind::q8;
+    constexpr int kZero = k8 ? Simd::kZeroOfQ8 : (kKind == PackedKind::q4Centred ? 8 : 0);
+    const int groups = matrix.groups();
+    const size_t recordBytes = packedGroupBytes(kKind, Simd::kLanes);
+    const std::byte* record = matrix.tile(tile);
+    const int8_t* quants = in.quants + static_cast<size_t>(firstToken) * in.columns;
+    const int8_t* low = kWide ? in.low + static_cast<size_t>(firstToken) * in.columns : nullptr;
+    const float* scales = in.scales + static_cast<size_t>(firstToken) * groups;
+    const int32_t* sums = in.sums + static_cast<size_t>(firstToken) * groups;
+
+    F total[kTokens];
+    for (int t = 0; t < kTokens; ++t) total[t] = Simd::zero();
+    for (int group = 0; group < groups; ++group, record += recordBytes) {
+        typename Simd::Weights weights;
+        const std::byte* scale = record + (k8 ? kGroup : kGroup / 2) * Simd::kLanes;
+        if constexpr (k8) {
+            Simd::unpack8(record, weights);
+        } else {
+            Simd::unpack4(record, weights);
+        }
+        const F weightScale = Simd::loadHalf(scale);
+        const F weightOffset = kKind == PackedKind::q4Offset ? Simd::loadHalf(scale + 2 * Simd::kLanes) : Simd::zero();
+#pragma GCC unroll 16
+        for (int t = 0; t < kTokens; ++t) {
+            const int8_t* a = quants + static_cast<size_t>(t) * in.columns + group * kGroup;
+            const int32_t sum = sums[t * groups + group];
+            I dot;
+            if constexpr (kWide) {
+                const int8_t* b = low + static_cast<size_t>(t) * in.columns + group * kGroup;
+                dot = Simd::addScaled128(Simd::dot8(weights, a, 0), Simd::dot8(weights, b, -kZero * sum));
+            } else if constexpr (k8) {
+                dot = Simd::dot8(weights, a, -kZero * sum);
+            } else {
+                dot = Simd::dot4(weights, a, -kZero * sum);
+            }
+            const float activationScale = scales[t * groups + group];
+            total[t] = Simd::fma(Simd::toFloat(dot), Simd::mul(weightScale, Simd::set1(activationScale)), total[t]);
+            if constexpr (kKind == PackedKind::q4Offset) {
+                total[t] = Simd::fma(weightOffset, Simd::set1(activationScale * static_cast<float>(sum)), total[t]);
+            }
+        }
+    }
+    for (int t = 0; t < kTokens; ++t) {
+        storeTile<Simd>(matrix, tile, total[t], out + static_cast<size_t>(firstToken + t) * outStride, accumulate);
+    }
+}
+
+template <class Simd, PackedKind kKind>
+typename Simd::F loadDense(const std::byte* p) {
+    if constexpr (kKind == PackedKind::f16) return Simd::loadHalf(p);
+    if constexpr (kKind == PackedKind::bf16) return Simd::loadBfloat(p);
+    if constexpr (kKind == PackedKind::f32) return Simd::load(reinterpret_cast<const float*>(p));
+}
+
+template <class Simd, PackedKind kKind, int kTokens>
+void multiplyDense(const PackedMatrix& matrix, int tile, const Activations& in, int firstToken, float* out,
+                   int outStride, bool accumulate) {
+    using F = typename Simd::F;
+    constexpr int kStep = (kKind == PackedKind::f32 ? 4 : 2) * Simd::kLanes;
+    const std::byte* weights = matrix.tile(tile);
+    const float* x = in.dense + static_cast<size_t>(firstToken) * in.columns;
+    F total[kTokens];
+    for (int t = 0; t < kTokens; ++t) total[t] = Simd::zero();
+    for (int k = 0; k < matrix.columns; ++k) {
+        const F weight = loadDense<Simd, kKind>(weights + static_cast<size_t>(k) * kStep);
+#pragma GCC unroll 16
+        for (int t = 0; t < kTokens; ++t) {
+            total[t] = Simd::fma(weight, Simd::set1(x[static_cast<size_t>(t) * in.columns + k]), total[t]);
+        }
+    }
+    for (int t = 0; t < kTokens; ++t) {
+        storeTile<Simd>(matrix, tile, total[t], out + static_cast<size_t>(firstToken + t) * outStride, accumulate);
+    }
+}
+
+template <class Simd, PackedKind kKind, bool kWide, int kTokens>
+void multiplyTokens(const PackedMatrix& matrix, int tile, const Activations& in, int firstToken, float* out,
+                    int outStride, bool accumulate) {
+    int token = firstToken;
+    for (; token + kTokens <= in.tokens; token += kTokens) {
+        if constexpr (kKind >= PackedKind::f16) {
+            multiplyDense<Simd, kKind, kTokens>(matrix, tile, in, token, out, outStride, accumulate);
+        } else {
+            multiplyQuantized<Simd, kKind, kWide, kTokens>(matrix, tile, in, token, out, outStride, accumulate);
+        }
+    }
+    if constexpr (kTokens > 1) {
+        if (token < in.tokens) {
+            multiplyTokens<Simd, kKind, kWide, kTokens / 2>(matrix, tile, in, token, out, outStride, accumulate);
+        }
+    }
+}
+
+template <class Simd>
+void multiplyTile(const PackedMatrix& matrix, int tile, const Activations& in, float* out, int outStride,
+                  bool accumulate) {
+    constexpr int kTokens = Simd::kTokens;
+    switch (matrix.kind) {
+        case PackedKind::q4Centred:
+            return multiplyTokens<Simd, PackedKind::q4Centred, false, kTokens>(matrix, tile, in, 0, out, outStride,
+                                                                              accumulate);
+        case PackedKind::q4Offset:
+            return multiplyTokens<Simd, PackedKind::q4Offset, false, kTokens>(matrix, tile, in, 0, out, outStride,
+                                                                             accumulate);
+        case PackedKind::q8:
+            if (in.low != nullptr) {
+                return multiplyTokens<Simd, PackedKind::q8, true, kTokens / 2>(matrix, tile, in, 0, out, outStride,
+                                                                              accumulate);
+            }
+            return multiplyTokens<Simd, PackedKind::q8, false, kTokens>(matrix, tile, in, 0, out, outStride,
+                                                                       accumulate);
+        case PackedKind::f16:
+            return multiplyTokens<Simd, PackedKind::f16, false, kTokens>(matrix, tile, in, 0, out, outStride,
+                                                                        accumulate);
+        case PackedKind::bf16:
+            return multiplyTokens<Simd, PackedKind::bf16, false, kTokens>(matrix, tile, in, 0, out, outStride,
+                                                                         accumulate);
+        case PackedKind::f32:
+            return multiplyTokens<Simd, PackedKind::f32, false, kTokens>(matrix, tile, in, 0, out, outStride,
+                                                                        accumulate);
+    }
+}
+
+}  // namespace
+}  // namespace edgechat::inference::cpu

@@ -1,0 +1,34 @@
+// A model's weights in the kernels' layout, packed while the checkpoint is streamed: beside the packed weights no
+// more than one chunk of the file is in memory.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "inference/cpu/aligned_buffer.h"
+#include "inference/cpu/packed_matrix.h"
+#include "inference/cpu/thread_pool.h"
+#include "inference/model/checkpoint.h"
+
+namespace edgechat::inference::cpu {
+
+struct LayerWeights {
+    const float* attentionNorm = nullptr;  ///< [hidden]
+    const float* mlpNorm = nullptr;        ///< [hidden]
+    PackedMatrix query, key, value, output, gate, up, down;
+};
+
+struct Weights {
+    PackedMatrix embedding;
+    PackedMatrix head;  ///< the embedding itself when tied
+    const float* outputNorm = nullptr;
+    std::vector<LayerWeights> layers;
+    AlignedBuffer memory;
+
+    /// Fails with doesNotFit, with badInput (scale not finite, file cut short), or with interrupted when
+    /// `progress` returned false.
+    static Result<Weights> load(const Checkpoint& checkpoint, int tileRows, ThreadPool& pool,
+                                const std::function<bool(uint64_t done, uint64_t total)>& progress);
+};
+
+}  // namespace edgechat::inference::cpu
