@@ -11,12 +11,15 @@ namespace edgechat::inference::cpu {
 class AlignedBuffer {
   public:
     AlignedBuffer() = default;
-    /// `data()` is null if the machine has no such memory. Large pages are asked for, not demanded.
-    explicit AlignedBuffer(size_t bytes) : m_bytes(bytes) {
+    enum class Pages { small, large };
+
+    /// `data()` is null if the machine has no such memory. Large pages are asked for, not demanded; they are for
+    /// memory that will be written whole.
+    AlignedBuffer(size_t bytes, Pages pages) : m_bytes(bytes) {
         if (bytes == 0) return;
         void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (memory == MAP_FAILED) return;
-        madvise(memory, bytes, MADV_HUGEPAGE);
+        if (pages == Pages::large) madvise(memory, bytes, MADV_HUGEPAGE);
         m_data = static_cast<std::byte*>(memory);
     }
     ~AlignedBuffer() {

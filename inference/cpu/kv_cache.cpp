@@ -18,7 +18,7 @@ KvCache::KvCache(const ModelConfig& config, int capacity, KvKind kind)
     const size_t scaleBytes = kind == KvKind::int8 ? roundUp(tokens * 2) : 0;
     m_valueScales = m_keyScales + scaleBytes;
     m_layerBytes = m_valueScales + scaleBytes;
-    m_buffer = AlignedBuffer(m_layerBytes * static_cast<size_t>(config.layers));
+    m_buffer = AlignedBuffer(m_layerBytes * static_cast<size_t>(config.layers), AlignedBuffer::Pages::small);
 }
 
 KvView KvCache::view(int layer) const {

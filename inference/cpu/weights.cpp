@@ -38,7 +38,7 @@ class Loader {
             m_totalBytes += place.tensor->bytes;
         }
         for (const VectorPlace& place : m_vectors) bytes += aligned(static_cast<size_t>(place.tensor->columns) * 4);
-        weights.memory = AlignedBuffer(bytes);
+        weights.memory = AlignedBuffer(bytes, AlignedBuffer::Pages::large);
         if (weights.memory.data() == nullptr) {
             return Error{ErrorCode::doesNotFit, "cannot take memory for the weights of", m_checkpoint.path().string(),
                          "", "no room for " + std::to_string(bytes >> 20) + " MiB", "a smaller model"};

@@ -12,11 +12,12 @@ struct SamplingOptions {
     int topK = 40;             ///< 0: off
     float topP = 0.95f;        ///< 1: off
     float minP = 0.05f;        ///< 0: off; keeps tokens of at least minP times the best one's probability
-    float repeatPenalty = 1.1f;  ///< 1: off; logits of recent tokens are divided (if > 0) or multiplied by it
+    float repeatPenalty = 1.0f;  ///< 1: off; logits of recent tokens are divided (if > 0) or multiplied by it
     int repeatWindow = 64;       ///< tokens looked back at
     uint64_t seed = 0;           ///< 0: a fresh one for each answer
 };
 
+/// The order is transformers': penalty, temperature, top-k, top-p, min-p.
 /// One answer's sampler: its random numbers follow from the seed alone. Not thread-safe.
 class Sampler {
   public:
@@ -26,10 +27,16 @@ class Sampler {
 
   private:
     double nextUniform();
+    void penalize(std::span<float> logits, std::span<const int> recent) const;
+
+    struct Candidate {
+        int token;
+        float weight;  ///< logit, then exp(logit - best)
+    };
 
     SamplingOptions m_options;
     uint64_t m_counter = 0;
-    std::vector<int> m_candidates;
+    std::vector<Candidate> m_candidates;
 };
 
 }  // namespace edgechat::inference

@@ -1,0 +1,197 @@
+#include "inference/reference/reference_backend.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "inference/model/rope.h"
+
+namespace edgechat::inference::reference {
+namespace {
+
+// Sixteen running sums: the compiler may use vectors without being allowed to reorder anything else.
+float dot(const float* a, const float* b, int64_t n) {
+    float sums[16] = {};
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        for (int j = 0; j < 16; ++j) sums[j] += a[i + j] * b[i + j];
+    }
+    float total = 0;
+    for (const float sum : sums) total += sum;
+    for (; i < n; ++i) total += a[i] * b[i];
+    return total;
+}
+
+float silu(float x) { return x / (1.0f + std::exp(-x)); }
+
+}  // namespace
+
+ReferenceBackend::ReferenceBackend(std::unique_ptr<Checkpoint> checkpoint, int threads, int context)
+    : m_checkpoint(std::move(checkpoint)),
+      m_config(m_checkpoint->config()),
+      m_pool(threads),
+      m_inverseFrequencies(ropeInverseFrequencies(m_config)),
+      m_context(context),
+      m_keys(static_cast<size_t>(m_config.layers)),
+      m_values(static_cast<size_t>(m_config.layers)) {}
+
+Result<std::unique_ptr<ReferenceBackend>> ReferenceBackend::load(
+    std::unique_ptr<Checkpoint> checkpoint, int threads, int context,
+    const std::function<bool(uint64_t, uint64_t)>& progress) {
+    std::unique_ptr<ReferenceBackend> backend(new ReferenceBackend(std::move(checkpoint), threads, context));
+    const Checkpoint& file = *backend->m_checkpoint;
+    for (const TensorInfo& tensor : file.allTensors()) {
+        if (tensor.rows == 1) {
+            Result<std::vector<float>> vector = file.readVector(tensor);
+            if (!vector) return vector.error();
+            backend->m_vectors[tensor.name] = std::move(*vector);
+        } else {
+            Matrix& matrix = backend->m_weights[tensor.name];
+            matrix.resize(tensor.bytes);
+            if (Result<void> read = file.readRows(tensor, 0, tensor.rows, matrix.data()); !read) return read.error();
+        }
+        backend->m_weightBytes += tensor.bytes;
+        if (progress && !progress(backend->m_weightBytes, file.fileBytes())) {
+            return Error{ErrorCode::interrupted, "loading was stopped", file.path().string(), "", "", ""};
+        }
+    }
+    return backend;
+}
+
+const LayerTensors& ReferenceBackend::layerTensors(int layer) const {
+    return m_checkpoint->tensors().layers[static_cast<size_t>(layer)];
+}
+
+/// y[T, rows] = or += x[T, columns] w[rows, columns]^T
+void ReferenceBackend::multiply(const TensorInfo& w, const float* x, int tokens, float* y, bool add) {
+    const std::byte* stored = m_weights.at(w.name).data();
+    constexpr int kRows = 16;
+    m_pool.parallelFor(static_cast<int>((w.rows + kRows - 1) / kRows), [&](int chunk, int) {
+        std::vector<float> row(static_cast<size_t>(w.columns));
+        for (int64_t r = int64_t{chunk} * kRows; r < std::min<int64_t>(w.rows, int64_t{chunk + 1} * kRows); ++r) {
+            dequantizeRow(w.type, stored + static_cast<uint64_t>(r) * w.rowBytes(), w.columns, row.data());
+            for (int t = 0; t < tokens; ++t) {
+                float& out = y[t * w.rows + r];
+                const float product = dot(row.data(), x + t * w.columns, w.columns);
+                out = add ? out + product : product;
+            }
+        }
+    });
+}
+
+/// out = x / sqrt(mean(x^2) + eps) * weight
+void ReferenceBackend::rmsNorm(const float* x, const TensorInfo& weight, int tokens, float* out) {
+    const std::vector<float>& w = m_vectors.at(weight.name);
+    const int n = m_config.hidden;
+    for (int t = 0; t < tokens; ++t, x += n, out += n) {
+        const float scale = 1.0f / std::sqrt(dot(x, x, n) / static_cast<float>(n) + m_config.normEps);
+        for (int i = 0; i < n; ++i) out[i] = x[i] * scale * w[static_cast<size_t>(i)];
+    }
+}
+
+/// Turns each pair of every head by position * frequency[i].
+void ReferenceBackend::rope(float* x, int heads, int position) const {
+    const int d = m_config.headSize;
+    const bool adjacent = m_config.ropePairs == RopePairs::adjacent;
+    for (int head = 0; head < heads; ++head, x += d) {
+        for (int i = 0; i < d / 2; ++i) {
+            const float angle = static_cast<float>(position) * m_inverseFrequencies[static_cast<size_t>(i)];
+            float& a = x[adjacent ? 2 * i : i];
+            float& b = x[adjacent ? 2 * i + 1 : i + d / 2];
+            const float turned = a * std::cos(angle) - b * std::sin(angle);
+            b = b * std::cos(angle) + a * std::sin(angle);
+            a = turned;
+        }
+    }
+}
+
+void ReferenceBackend::embed(std::span<const int> tokens, int start) {
+    m_tokens = static_cast<int>(tokens.size());
+    m_start = start;
+    m_x.resize(tokens.size() * static_cast<size_t>(m_config.hidden));
+    m_xn.resize(m_x.size());
+    const TensorInfo& embedding = m_checkpoint->tensors().embedding;
+    const std::byte* stored = m_weights.at(embedding.name).data();
+    for (size_t t = 0; t < tokens.size(); ++t) {
+        dequantizeRow(embedding.type, stored + static_cast<uint64_t>(tokens[t]) * embedding.rowBytes(),
+                      embedding.columns, m_x.data() + t * static_cast<size_t>(m_config.hidden));
+    }
+}
+
+void ReferenceBackend::norm(int layer, NormRole role) {
+    const LayerTensors& w = layerTensors(layer);
+    rmsNorm(m_x.data(), role == NormRole::attention ? w.attentionNorm : w.mlpNorm, m_tokens, m_xn.data());
+}
+
+void ReferenceBackend::queryKeyValue(int layer) {
+    const LayerTensors& w = layerTensors(layer);
+    const size_t kvWidth = static_cast<size_t>(m_config.kvWidth());
+    std::vector<float>& keys = m_keys[static_cast<size_t>(layer)];      // [context, kvHeads, headSize]
+    std::vector<float>& values = m_values[static_cast<size_t>(layer)];  // [context, kvHeads, headSize]
+    keys.resize(static_cast<size_t>(m_start + m_tokens) * kvWidth);
+    values.resize(keys.size());
+    m_q.resize(static_cast<size_t>(m_tokens) * static_cast<size_t>(m_config.queryWidth()));
+
+    float* k = keys.data() + static_cast<size_t>(m_start) * kvWidth;    // [T, kvHeads, headSize]
+    float* v = values.data() + static_cast<size_t>(m_start) * kvWidth;  // [T, kvHeads, headSize]
+    multiply(w.query, m_xn.data(), m_tokens, m_q.data(), false);
+    multiply(w.key, m_xn.data(), m_tokens, k, false);
+    multiply(w.value, m_xn.data(), m_tokens, v, false);
+    for (int t = 0; t < m_tokens; ++t) {
+        rope(m_q.data() + static_cast<size_t>(t) * static_cast<size_t>(m_config.queryWidth()), m_config.heads, m_start + t);
+        rope(k + static_cast<size_t>(t) * kvWidth, m_config.kvHeads, m_start + t);
+    }
+}
+
+void ReferenceBackend::attend(int layer) {
+    const int d = m_config.headSize;
+    const int group = m_config.heads / m_config.kvHeads;  // query heads that share one key/value head
+    const float scale = 1.0f / std::sqrt(static_cast<float>(d));
+    const float* keys = m_keys[static_cast<size_t>(layer)].data();
+    const float* values = m_values[static_cast<size_t>(layer)].data();
+    m_a.resize(m_q.size());
+    m_pool.parallelFor(m_tokens * m_config.heads, [&](int index, int) {
+        const int t = index / m_config.heads, head = index % m_config.heads;
+        const int seen = m_start + t + 1;                                    // positions 0 .. start + t
+        const float* q = m_q.data() + static_cast<size_t>(index) * static_cast<size_t>(d);  // [headSize]
+        float* a = m_a.data() + static_cast<size_t>(index) * static_cast<size_t>(d);        // [headSize]
+        std::vector<float> p(static_cast<size_t>(seen));                     // scores, then weights
+        const auto row = [&](const float* cache, int s) {
+            return cache + (static_cast<size_t>(s) * static_cast<size_t>(m_config.kvHeads) + static_cast<size_t>(head / group)) * static_cast<size_t>(d);
+        };
+        for (int s = 0; s < seen; ++s) p[static_cast<size_t>(s)] = dot(q, row(keys, s), d) * scale;
+        const float maximum = *std::max_element(p.begin(), p.end());
+        float sum = 0;
+        for (float& weight : p) sum += weight = std::exp(weight - maximum);
+        std::fill_n(a, d, 0.0f);
+        for (int s = 0; s < seen; ++s) {
+            const float* v = row(values, s);
+            for (int i = 0; i < d; ++i) a[i] += p[static_cast<size_t>(s)] / sum * v[i];
+        }
+    });
+}
+
+void ReferenceBackend::project(int layer) {
+    multiply(layerTensors(layer).output, m_a.data(), m_tokens, m_x.data(), true);
+}
+
+void ReferenceBackend::mlpUp(int layer) {
+    const LayerTensors& w = layerTensors(layer);
+    m_h.resize(static_cast<size_t>(m_tokens) * static_cast<size_t>(m_config.ffn));
+    m_up.resize(m_h.size());
+    multiply(w.gate, m_xn.data(), m_tokens, m_h.data(), false);
+    multiply(w.up, m_xn.data(), m_tokens, m_up.data(), false);
+    for (size_t i = 0; i < m_h.size(); ++i) m_h[i] = silu(m_h[i]) * m_up[i];
+}
+
+void ReferenceBackend::mlpDown(int layer) {
+    multiply(layerTensors(layer).down, m_h.data(), m_tokens, m_x.data(), true);
+}
+
+void ReferenceBackend::head(int count, float* logits) {
+    const ModelTensors& w = m_checkpoint->tensors();
+    const float* x = m_x.data() + static_cast<size_t>(m_tokens - count) * static_cast<size_t>(m_config.hidden);
+    rmsNorm(x, w.outputNorm, count, m_xn.data());
+    multiply(w.head ? *w.head : w.embedding, m_xn.data(), count, logits, false);
+}
+
+}  // namespace edgechat::inference::reference
