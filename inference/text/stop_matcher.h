@@ -11,8 +11,8 @@ class StopMatcher {
   public:
     explicit StopMatcher(std::vector<std::string> stopTexts) : m_stopTexts(std::move(stopTexts)) {}
 
-    /// Takes more text and returns what may be shown: everything up to a stop text, or up to a tail that could
-    /// still become one.
+    /// Takes more text and returns what may be shown: everything up to a stop text, or up to a tail that
+    /// could still become one.
     std::string push(std::string_view text);
     /// The end without a stop text: what was held back.
     std::string flush();

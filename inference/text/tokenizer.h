@@ -27,7 +27,9 @@ class Tokenizer {
   public:
     virtual ~Tokenizer() = default;
 
-    /// Ids of `text`, without BOS. Any byte string can be encoded; encoding then decoding gives it back.
+    /// Ids of `text`, without BOS. Any byte string can be encoded, and decoding gives it back as far as the
+    /// vocabulary reaches: some (SmolLM2's) lack a few bytes; of these, those of whole characters are left
+    /// out and broken UTF-8 becomes U+FFFD. SentencePiece reads U+2581 as a space.
     virtual std::vector<int> encode(std::string_view text, SpecialTokens special) const = 0;
     /// The bytes that a token stands for in running text; empty for control tokens.
     virtual std::string tokenBytes(int id) const = 0;
@@ -36,10 +38,11 @@ class Tokenizer {
     /// The exact bytes of a sequence. Control tokens are left out unless `withSpecial`.
     virtual std::string decode(const std::vector<int>& ids, bool withSpecial) const = 0;
 
-    virtual int vocabulary() const = 0;  ///< number of ids
-    virtual int bos() const = 0;         ///< -1 if there is none
-    virtual int eos() const = 0;         ///< -1 if there is none
-    virtual bool addsBos() const = 0;    ///< the model wants BOS in front of plain text
+    virtual int vocabulary() const = 0;                     ///< number of ids
+    virtual int bos() const = 0;                            ///< -1 if there is none
+    virtual int eos() const = 0;                            ///< -1 if there is none
+    virtual const std::vector<int>& endOfTurn() const = 0;  ///< further ids that end an answer
+    virtual bool addsBos() const = 0;                       ///< the model wants BOS in front of plain text
     virtual bool isControl(int id) const = 0;
     /// The id of a control token by its spelling, or -1.
     virtual int controlToken(std::string_view spelling) const = 0;
