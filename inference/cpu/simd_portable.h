@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "inference/model/tensor.h"
+#include "inference/cpu/packed_matrix.h"
 
 namespace edgechat::inference::cpu {
 namespace {
@@ -24,7 +24,7 @@ struct Portable {
         int32_t lane[8];
     };
     struct Weights {
-        int8_t step[8][8][4];  // [step][row][byte]
+        int16_t row[8][kGroup];  // widened and put back in order: compilers know how to add products of 16-bit rows
     };
 
     template <class Operation>
@@ -42,7 +42,17 @@ struct Portable {
         return each([&](int i) {
             uint16_t half;
             std::memcpy(&half, static_cast<const char*>(p) + 2 * i, 2);
-            return halfToFloat(half);
+            // The exponent is rebased by a multiplication, which makes subnormals right too; infinities stay large.
+            const uint32_t bits = static_cast<uint32_t>(half & 0x7fff) << 13;
+            const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16;
+            float value;
+            std::memcpy(&value, &bits, 4);
+            value *= 0x1p112f;
+            uint32_t result;
+            std::memcpy(&result, &value, 4);
+            result |= sign;
+            std::memcpy(&value, &result, 4);
+            return value;
         });
     }
     static void storeHalf(void* p, F x) {
@@ -111,20 +121,26 @@ struct Portable {
             for (int row = 0; row < 8; ++row) {
                 for (int b = 0; b < 4; ++b) {
                     const auto both = static_cast<uint8_t>(p[(s * 8 + row) * 4 + b]);
-                    w.step[2 * s][row][b] = static_cast<int8_t>(both & 15);
-                    w.step[2 * s + 1][row][b] = static_cast<int8_t>(both >> 4);
+                    w.row[row][8 * s + b] = both & 15;
+                    w.row[row][8 * s + 4 + b] = both >> 4;
                 }
             }
         }
     }
-    static void unpack8(const std::byte* p, Weights& w) { std::memcpy(w.step, p, sizeof w.step); }
+    static void unpack8(const std::byte* p, Weights& w) {
+        for (int s = 0; s < 8; ++s) {
+            for (int row = 0; row < 8; ++row) {
+                for (int b = 0; b < 4; ++b) w.row[row][4 * s + b] = static_cast<int8_t>(p[(s * 8 + row) * 4 + b]);
+            }
+        }
+    }
     static I dot4(const Weights& w, const int8_t* a, int32_t start) {
+        int16_t wide[kGroup];
+        for (int k = 0; k < kGroup; ++k) wide[k] = a[k];
         I total;
         for (int row = 0; row < 8; ++row) {
             int32_t sum = start;
-            for (int s = 0; s < 8; ++s) {
-                for (int b = 0; b < 4; ++b) sum += w.step[s][row][b] * a[4 * s + b];
-            }
+            for (int k = 0; k < kGroup; ++k) sum += w.row[row][k] * wide[k];
             total.lane[row] = sum;
         }
         return total;
