@@ -77,7 +77,7 @@ struct Kernels {
     int tileRows;
 
     /// out[t * outStride + r] (+)= row (tile * tileRows + r) of the matrix times the activations of token t, for
-    /// those r that the matrix has. `wide` activations (low != null) only for 8-bit matrices.
+    /// those r that the matrix has.
     void (*multiplyTile)(const PackedMatrix& matrix, int tile, const Activations& in, float* out, int outStride,
                          bool accumulate);
     void (*quantize)(const float* x, int columns, const QuantizedRow& out);

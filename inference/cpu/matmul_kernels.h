@@ -18,7 +18,13 @@ void storeTile(const PackedMatrix& matrix, int tile, typename Simd::F value, flo
     for (int row = 0; row < valid; ++row) out[row] = (accumulate ? out[row] : 0) + lanes[row];
 }
 
-/// `Tokens` tokens at once: a group's weights are unpacked once and stay in registers.
+template <class Simd, bool k8>
+typename Simd::I product(const typename Simd::Weights& weights, const int8_t* a, int32_t start) {
+    if constexpr (k8) return Simd::dot8(weights, a, start);
+    return Simd::dot4(weights, a, start);
+}
+
+/// kTokens tokens at once: a group's weights are unpacked once and stay in registers.
 /// y[r] = sum over groups of scaleA * scaleW * (dot - zero * sumA) + offsetW * scaleA * sumA
 template <class Simd, PackedKind kKind, bool kWide, int kTokens>
 void multiplyQuantized(const PackedMatrix& matrix, int tile, const Activations& in, int firstToken, float* out,
@@ -51,14 +57,10 @@ void multiplyQuantized(const PackedMatrix& matrix, int tile, const Activations& 
         for (int t = 0; t < kTokens; ++t) {
             const int8_t* a = quants + static_cast<size_t>(t) * in.columns + group * kGroup;
             const int32_t sum = sums[t * groups + group];
-            I dot;
+            I dot = product<Simd, k8>(weights, a, kWide ? 0 : -kZero * sum);
             if constexpr (kWide) {
                 const int8_t* b = low + static_cast<size_t>(t) * in.columns + group * kGroup;
-                dot = Simd::addScaled128(Simd::dot8(weights, a, 0), Simd::dot8(weights, b, -kZero * sum));
-            } else if constexpr (k8) {
-                dot = Simd::dot8(weights, a, -kZero * sum);
-            } else {
-                dot = Simd::dot4(weights, a, -kZero * sum);
+                dot = Simd::addScaled128(dot, product<Simd, k8>(weights, b, -kZero * sum));
             }
             const float activationScale = scales[t * groups + group];
             total[t] = Simd::fma(Simd::toFloat(dot), Simd::mul(weightScale, Simd::set1(activationScale)), total[t]);
@@ -118,33 +120,29 @@ void multiplyTokens(const PackedMatrix& matrix, int tile, const Activations& in,
     }
 }
 
+template <class Simd, PackedKind kKind>
+void multiplyKind(const PackedMatrix& matrix, int tile, const Activations& in, float* out, int outStride,
+                  bool accumulate) {
+    if constexpr (kKind < PackedKind::f16) {
+        if (in.low != nullptr) {
+            return multiplyTokens<Simd, kKind, true, Simd::kTokens>(matrix, tile, in, 0, out, outStride, accumulate);
+        }
+    }
+    multiplyTokens<Simd, kKind, false, Simd::kTokens>(matrix, tile, in, 0, out, outStride, accumulate);
+}
+
 template <class Simd>
 void multiplyTile(const PackedMatrix& matrix, int tile, const Activations& in, float* out, int outStride,
                   bool accumulate) {
-    constexpr int kTokens = Simd::kTokens;
     switch (matrix.kind) {
         case PackedKind::q4Centred:
-            return multiplyTokens<Simd, PackedKind::q4Centred, false, kTokens>(matrix, tile, in, 0, out, outStride,
-                                                                              accumulate);
+            return multiplyKind<Simd, PackedKind::q4Centred>(matrix, tile, in, out, outStride, accumulate);
         case PackedKind::q4Offset:
-            return multiplyTokens<Simd, PackedKind::q4Offset, false, kTokens>(matrix, tile, in, 0, out, outStride,
-                                                                             accumulate);
-        case PackedKind::q8:
-            if (in.low != nullptr) {
-                return multiplyTokens<Simd, PackedKind::q8, true, kTokens / 2>(matrix, tile, in, 0, out, outStride,
-                                                                              accumulate);
-            }
-            return multiplyTokens<Simd, PackedKind::q8, false, kTokens>(matrix, tile, in, 0, out, outStride,
-                                                                       accumulate);
-        case PackedKind::f16:
-            return multiplyTokens<Simd, PackedKind::f16, false, kTokens>(matrix, tile, in, 0, out, outStride,
-                                                                        accumulate);
-        case PackedKind::bf16:
-            return multiplyTokens<Simd, PackedKind::bf16, false, kTokens>(matrix, tile, in, 0, out, outStride,
-                                                                         accumulate);
-        case PackedKind::f32:
-            return multiplyTokens<Simd, PackedKind::f32, false, kTokens>(matrix, tile, in, 0, out, outStride,
-                                                                        accumulate);
+            return multiplyKind<Simd, PackedKind::q4Offset>(matrix, tile, in, out, outStride, accumulate);
+        case PackedKind::q8: return multiplyKind<Simd, PackedKind::q8>(matrix, tile, in, out, outStride, accumulate);
+        case PackedKind::f16: return multiplyKind<Simd, PackedKind::f16>(matrix, tile, in, out, outStride, accumulate);
+        case PackedKind::bf16: return multiplyKind<Simd, PackedKind::bf16>(matrix, tile, in, out, outStride, accumulate);
+        case PackedKind::f32: return multiplyKind<Simd, PackedKind::f32>(matrix, tile, in, out, outStride, accumulate);
     }
 }
 
