@@ -298,6 +298,20 @@ Result<StoreEntry> Store::restore(const QString& trashId) {
     return readEntry(name);
 }
 
+Result<void> Store::discard(const QString& trashId) {
+    const QString folder = m_folder + u'/' + kTrashName + u'/' + trashId;
+    if (!isEntryName(trashId) || !QFileInfo(folder).isDir()) {
+        return badInput("cannot delete the model", trashId, "nothing in the store's trash",
+                        "a model removed before");
+    }
+    if (QDir(folder).removeRecursively()) return {};
+    Error error;
+    error.what = "cannot delete the folder";
+    error.file = folder.toStdString();
+    error.expected = "a folder that this user may change";
+    return error;
+}
+
 uint64_t Store::emptyTrash() {
     const QString trash = m_folder + u'/' + kTrashName;
     const uint64_t before = folderBytes(trash);

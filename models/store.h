@@ -59,8 +59,10 @@ class Store {
     Result<QString> remove(const QString& name);
     /// Undoes remove(). Fails when the trash was emptied or the name was taken again meanwhile.
     Result<StoreEntry> restore(const QString& trashId);
-    /// Deletes what remove() put aside. Returns the bytes of the deleted files (a file that is also linked
-    /// elsewhere still takes its room).
+    /// Deletes one removed model for good.
+    Result<void> discard(const QString& trashId);
+    /// Deletes all that remove() put aside. Returns the bytes of the deleted files (a file that is also
+    /// linked elsewhere still takes its room).
     uint64_t emptyTrash();
 
   private:

@@ -1,0 +1,30 @@
+// One answer of a model, streamed to stdout: what generate and chat have in common.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/cli/arguments.h"
+#include "app/cli/output.h"
+#include "inference/engine.h"
+
+namespace edgechat::cli {
+
+struct AnswerOptions {
+    std::string system;
+    bool raw = false;
+    int maxTokens = 0;
+    inference::SamplingOptions sampling;
+};
+Result<AnswerOptions> readAnswerOptions(const Arguments& arguments);
+
+/// A conversation as the model's template writes it, up to where the answer begins.
+std::vector<int> encodeConversation(const inference::Engine& engine,
+                                    const std::vector<inference::ChatMessage>& messages);
+
+/// Generates until the end, SIGINT, or stdout takes no more. Without --json the text goes to stdout as it
+/// comes.
+Result<inference::GenerateResult> answer(inference::Engine& engine, const std::vector<int>& prompt,
+                                         const AnswerOptions& options, Output& output);
+
+}  // namespace edgechat::cli

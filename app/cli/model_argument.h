@@ -1,0 +1,45 @@
+// MODEL and the options that every computing command takes, turned into an engine.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/cli/arguments.h"
+#include "app/cli/output.h"
+#include "inference/engine.h"
+
+namespace edgechat::cli {
+
+/// --device, --threads, --context, --kv
+std::vector<Option> computeOptions();
+/// --system, --raw, --max-tokens and the sampler's options, as generate and chat take them.
+std::vector<Option> samplingOptions();
+std::vector<Option> joined(std::vector<Option> first, const std::vector<Option>& second);
+
+Result<inference::EngineOptions> readEngineOptions(const Arguments& arguments);
+Result<inference::SamplingOptions> readSamplingOptions(const Arguments& arguments);
+
+/// MODEL as a file: a .gguf file, or with a store (a build with Qt) also a model's name.
+Result<std::filesystem::path> modelFile(const std::string& model);
+
+/// Loads MODEL with progress; SIGINT ends it with ErrorCode::interrupted. Warns where --context asks for more
+/// than the model was trained for.
+Result<std::unique_ptr<inference::Engine>> loadEngine(const std::string& model,
+                                                      const inference::EngineOptions& options,
+                                                      Output& output);
+
+/// A checkpoint and its tokenizer, for commands that compute nothing.
+struct Vocabulary {
+    std::unique_ptr<inference::Checkpoint> checkpoint;
+    std::unique_ptr<inference::Tokenizer> tokenizer;
+};
+Result<Vocabulary> openVocabulary(const std::string& model);
+
+/// Ids of plain text, with BOS in front if the model adds one.
+std::vector<int> encodePlain(const inference::Tokenizer& tokenizer, const std::string& text);
+
+Error interruptedError(std::string what);
+
+}  // namespace edgechat::cli
