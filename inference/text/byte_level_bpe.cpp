@@ -66,11 +66,13 @@ class ByteLevelBpe final : public VocabularyTokenizer {
 
     Result<void> addMerges(const std::vector<std::string>& merges, const std::string& file) {
         m_merges.reserve(merges.size());
+        std::string whole;
         for (size_t rank = 0; rank < merges.size(); ++rank) {
-            const std::string& merge = merges[rank];
+            const std::string_view merge = merges[rank];
             const size_t space = merge.find(' ', 1);
-            const std::string left = merge.substr(0, space), right = merge.substr(space + 1);
-            const int leftId = find(left), rightId = find(right), joined = find(left + right);
+            const std::string_view left = merge.substr(0, space), right = merge.substr(space + 1);
+            whole.assign(left).append(right);
+            const int leftId = find(left), rightId = find(right), joined = find(whole);
             if (leftId < 0 || rightId < 0 || joined < 0) {
                 return Error{ErrorCode::badInput,
                              "cannot read the model",
