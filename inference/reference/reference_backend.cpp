@@ -25,19 +25,18 @@ float silu(float x) { return x / (1.0f + std::exp(-x)); }
 
 }  // namespace
 
-ReferenceBackend::ReferenceBackend(std::unique_ptr<Checkpoint> checkpoint, int threads, int context)
+ReferenceBackend::ReferenceBackend(std::unique_ptr<Checkpoint> checkpoint, int threads)
     : m_checkpoint(std::move(checkpoint)),
       m_config(m_checkpoint->config()),
       m_pool(threads),
       m_inverseFrequencies(ropeInverseFrequencies(m_config)),
-      m_context(context),
       m_keys(static_cast<size_t>(m_config.layers)),
       m_values(static_cast<size_t>(m_config.layers)) {}
 
 Result<std::unique_ptr<ReferenceBackend>> ReferenceBackend::load(
-    std::unique_ptr<Checkpoint> checkpoint, int threads, int context,
+    std::unique_ptr<Checkpoint> checkpoint, int threads, int /*context: the cache grows with the text*/,
     const std::function<bool(uint64_t, uint64_t)>& progress) {
-    std::unique_ptr<ReferenceBackend> backend(new ReferenceBackend(std::move(checkpoint), threads, context));
+    std::unique_ptr<ReferenceBackend> backend(new ReferenceBackend(std::move(checkpoint), threads));
     const Checkpoint& file = *backend->m_checkpoint;
     for (const TensorInfo& tensor : file.allTensors()) {
         if (tensor.rows == 1) {

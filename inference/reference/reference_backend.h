@@ -38,7 +38,7 @@ class ReferenceBackend final : public Backend {
   private:
     using Matrix = std::vector<std::byte>;
 
-    ReferenceBackend(std::unique_ptr<Checkpoint> checkpoint, int threads, int context);
+    ReferenceBackend(std::unique_ptr<Checkpoint> checkpoint, int threads);
     const LayerTensors& layerTensors(int layer) const;
     void multiply(const TensorInfo& w, const float* x, int tokens, float* y, bool add);
     void rmsNorm(const float* x, const TensorInfo& weight, int tokens, float* out);
@@ -51,7 +51,6 @@ class ReferenceBackend final : public Backend {
     std::map<std::string, std::vector<float>> m_vectors;  // norms
     std::vector<float> m_inverseFrequencies;
     uint64_t m_weightBytes = 0;
-    int m_context;
 
     int m_tokens = 0, m_start = 0;            // the batch: T tokens from position `start`
     std::vector<float> m_x;                   // [T, hidden] residual stream
