@@ -22,7 +22,9 @@ constexpr int kScoredAtOnce = 32;  // tokens whose logits are in memory together
 
 using Clock = std::chrono::steady_clock;
 
-double secondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double secondsSince(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 /// Cores that this process may use; on six or more one is left to the desktop.
 int defaultThreads() {
@@ -32,7 +34,9 @@ int defaultThreads() {
     return std::clamp(count >= 6 ? count - 1 : count, 1, kMostThreads);
 }
 
-std::string mebibytes(uint64_t bytes) { return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB"; }
+std::string mebibytes(uint64_t bytes) {
+    return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB";
+}
 
 /// Refuses a plan that is larger than what the machine can give, and says what would fit.
 Result<void> checkFit(const Checkpoint& checkpoint, const MemoryPlan& plan, KvKind kv) {
@@ -45,22 +49,30 @@ Result<void> checkFit(const Checkpoint& checkpoint, const MemoryPlan& plan, KvKi
             break;
         }
     }
-    return Error{ErrorCode::doesNotFit, "the model does not fit in memory:", checkpoint.path().string(),
+    return Error{ErrorCode::doesNotFit,
+                 "the model does not fit in memory:",
+                 checkpoint.path().string(),
                  std::to_string(plan.context) + " tokens of context",
-                 mebibytes(plan.total()) + " needed and " + mebibytes(available) + " available", advice};
+                 mebibytes(plan.total()) + " needed and " + mebibytes(available) + " available",
+                 advice};
 }
 
 Result<void> checkOptions(const EngineOptions& options) {
     const auto outside = [](const char* option, int found, int most) {
-        return Error{ErrorCode::usage, "cannot load a model with", "", option, std::to_string(found),
-                     "0 to " + std::to_string(most)};
+        return Error{ErrorCode::usage, "cannot load a model with", "",
+                     option,           std::to_string(found),      "0 to " + std::to_string(most)};
     };
-    if (options.threads < 0 || options.threads > kMostThreads) return outside("threads", options.threads, kMostThreads);
+    if (options.threads < 0 || options.threads > kMostThreads)
+        return outside("threads", options.threads, kMostThreads);
     if (options.context < 0 || options.context > kLongestContext) {
         return outside("context", options.context, kLongestContext);
     }
     if (options.device == Device::cuda) {
-        return Error{ErrorCode::usage, "cannot load a model on", "", "device", "cuda",
+        return Error{ErrorCode::usage,
+                     "cannot load a model on",
+                     "",
+                     "device",
+                     "cuda",
                      "cpu: this build has no CUDA backend"};
     }
     return {};
@@ -70,21 +82,30 @@ Result<void> checkOptions(const EngineOptions& options) {
 
 const char* deviceName(Device device) {
     switch (device) {
-        case Device::automatic: return "auto";
-        case Device::cpu: return "cpu";
-        case Device::cuda: return "cuda";
-        case Device::reference: return "reference";
+        case Device::automatic:
+            return "auto";
+        case Device::cpu:
+            return "cpu";
+        case Device::cuda:
+            return "cuda";
+        case Device::reference:
+            return "reference";
     }
     return "auto";
 }
 
 const char* stopReasonName(StopReason reason) {
     switch (reason) {
-        case StopReason::end: return "end";
-        case StopReason::length: return "length";
-        case StopReason::stopText: return "stop_text";
-        case StopReason::interrupted: return "interrupted";
-        case StopReason::contextFull: return "context_full";
+        case StopReason::end:
+            return "end";
+        case StopReason::length:
+            return "length";
+        case StopReason::stopText:
+            return "stop_text";
+        case StopReason::interrupted:
+            return "interrupted";
+        case StopReason::contextFull:
+            return "context_full";
     }
     return "end";
 }
@@ -122,11 +143,16 @@ struct Engine::State {
     }
 
     Result<void> checkTokens(std::span<const int> tokens) const {
-        if (tokens.empty()) return Error{ErrorCode::badInput, "cannot compute a prompt", "", "", "no tokens", "at least one"};
+        if (tokens.empty())
+            return Error{ErrorCode::badInput, "cannot compute a prompt", "", "", "no tokens", "at least one"};
         for (size_t i = 0; i < tokens.size(); ++i) {
             if (tokens[i] < 0 || tokens[i] >= config.vocab) {
-                return Error{ErrorCode::badInput, "cannot compute a prompt", "", "token " + std::to_string(i),
-                             std::to_string(tokens[i]), "0 to " + std::to_string(config.vocab - 1)};
+                return Error{ErrorCode::badInput,
+                             "cannot compute a prompt",
+                             "",
+                             "token " + std::to_string(i),
+                             std::to_string(tokens[i]),
+                             "0 to " + std::to_string(config.vocab - 1)};
             }
         }
         return {};
@@ -138,18 +164,21 @@ struct Engine::State {
     }
 
     /// Computes what the cache does not hold of the prompt; false when stopped in between.
-    bool prefill(const std::vector<int>& prompt, GenerateStatistics& statistics, const GenerateCallbacks& callbacks) {
+    bool prefill(const std::vector<int>& prompt, GenerateStatistics& statistics,
+                 const GenerateCallbacks& callbacks) {
         const auto differs = std::mismatch(cached.begin(), cached.end(), prompt.begin(), prompt.end() - 1);
         cached.erase(differs.first, cached.end());
         statistics.promptTokens = static_cast<int>(prompt.size());
         statistics.cachedTokens = static_cast<int>(cached.size());
         const auto report = [&] {
-            if (callbacks.onPrefill) callbacks.onPrefill(static_cast<int>(cached.size()), statistics.promptTokens);
+            if (callbacks.onPrefill)
+                callbacks.onPrefill(static_cast<int>(cached.size()), statistics.promptTokens);
         };
         report();
         while (cached.size() < prompt.size()) {
             if (callbacks.stop != nullptr && callbacks.stop->load(std::memory_order_relaxed)) return false;
-            const size_t count = std::min(prompt.size() - cached.size(), static_cast<size_t>(backend->maxBatch()));
+            const size_t count =
+                std::min(prompt.size() - cached.size(), static_cast<size_t>(backend->maxBatch()));
             const bool last = cached.size() + count == prompt.size();
             compute(std::span<const int>(prompt).subspan(cached.size(), count), last ? 1 : 0);
             report();
@@ -187,7 +216,8 @@ Result<std::unique_ptr<Engine>> Engine::load(const std::filesystem::path& model,
 
     const int threads = options.threads > 0 ? options.threads : defaultThreads();
     if (state.device == Device::reference) {
-        auto backend = reference::ReferenceBackend::load(std::move(*checkpoint), threads, state.context, progress);
+        auto backend =
+            reference::ReferenceBackend::load(std::move(*checkpoint), threads, state.context, progress);
         if (!backend) return backend.error();
         state.backend = std::move(*backend);
     } else {
@@ -199,17 +229,39 @@ Result<std::unique_ptr<Engine>> Engine::load(const std::filesystem::path& model,
     return engine;
 }
 
-const ModelConfig& Engine::config() const { return m_state->config; }
-const Tokenizer& Engine::tokenizer() const { return *m_state->tokenizer; }
-const ChatTemplate& Engine::chatTemplate() const { return *m_state->chatTemplate; }
-const MemoryPlan& Engine::memory() const { return m_state->plan; }
-Device Engine::device() const { return m_state->device; }
-int Engine::threads() const { return m_state->backend->threads(); }
-int Engine::context() const { return m_state->context; }
-uint64_t Engine::weightBytes() const { return m_state->backend->weightBytes(); }
-uint64_t Engine::bytesPerToken() const { return m_state->backend->bytesPerToken(); }
-double Engine::loadSeconds() const { return m_state->loadSeconds; }
-int Engine::cachedTokens() const { return static_cast<int>(m_state->cached.size()); }
+const ModelConfig& Engine::config() const {
+    return m_state->config;
+}
+const Tokenizer& Engine::tokenizer() const {
+    return *m_state->tokenizer;
+}
+const ChatTemplate& Engine::chatTemplate() const {
+    return *m_state->chatTemplate;
+}
+const MemoryPlan& Engine::memory() const {
+    return m_state->plan;
+}
+Device Engine::device() const {
+    return m_state->device;
+}
+int Engine::threads() const {
+    return m_state->backend->threads();
+}
+int Engine::context() const {
+    return m_state->context;
+}
+uint64_t Engine::weightBytes() const {
+    return m_state->backend->weightBytes();
+}
+uint64_t Engine::bytesPerToken() const {
+    return m_state->backend->bytesPerToken();
+}
+double Engine::loadSeconds() const {
+    return m_state->loadSeconds;
+}
+int Engine::cachedTokens() const {
+    return static_cast<int>(m_state->cached.size());
+}
 
 void Engine::truncateCache(int tokens) {
     if (static_cast<size_t>(std::max(tokens, 0)) < m_state->cached.size()) {
@@ -221,7 +273,10 @@ Result<GenerateResult> Engine::generate(const GenerateRequest& request, const Ge
     State& state = *m_state;
     if (Result<void> valid = state.checkTokens(request.prompt); !valid) return valid.error();
     if (request.prompt.size() >= static_cast<size_t>(state.context)) {
-        return Error{ErrorCode::badInput, "the prompt does not fit in the context:", "", "",
+        return Error{ErrorCode::badInput,
+                     "the prompt does not fit in the context:",
+                     "",
+                     "",
                      std::to_string(request.prompt.size()) + " tokens",
                      "fewer than " + std::to_string(state.context)};
     }
@@ -238,7 +293,8 @@ Result<GenerateResult> Engine::generate(const GenerateRequest& request, const Ge
     Sampler sampler(request.sampling);
     Utf8Assembler assembler;
     std::vector<std::string> stopTexts = request.stopTexts;
-    stopTexts.insert(stopTexts.end(), state.chatTemplate->stopTexts().begin(), state.chatTemplate->stopTexts().end());
+    stopTexts.insert(stopTexts.end(), state.chatTemplate->stopTexts().begin(),
+                     state.chatTemplate->stopTexts().end());
     StopMatcher matcher(std::move(stopTexts));
     const auto emit = [&](const std::string& text) {
         if (text.empty()) return;
@@ -293,8 +349,12 @@ Result<void> Engine::score(std::span<const int> tokens,
     State& state = *m_state;
     if (Result<void> valid = state.checkTokens(tokens); !valid) return valid;
     if (tokens.size() > static_cast<size_t>(state.context)) {
-        return Error{ErrorCode::badInput, "the text does not fit in the context:", "", "",
-                     std::to_string(tokens.size()) + " tokens", "at most " + std::to_string(state.context)};
+        return Error{ErrorCode::badInput,
+                     "the text does not fit in the context:",
+                     "",
+                     "",
+                     std::to_string(tokens.size()) + " tokens",
+                     "at most " + std::to_string(state.context)};
     }
     state.cached.clear();
     for (size_t first = 0; first < tokens.size(); first += kScoredAtOnce) {

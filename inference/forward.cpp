@@ -2,8 +2,8 @@
 
 namespace edgechat::inference {
 
-void forward(Backend& backend, const ModelConfig& config, std::span<const int> tokens, int start, int logitCount,
-             float* logits) {
+void forward(Backend& backend, const ModelConfig& config, std::span<const int> tokens, int start,
+             int logitCount, float* logits) {
     backend.embed(tokens, start);
     for (int layer = 0; layer < config.layers; ++layer) {
         backend.norm(layer, NormRole::attention);

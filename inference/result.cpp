@@ -14,12 +14,18 @@ std::string Error::message() const {
 
 const char* errorCodeName(ErrorCode code) {
     switch (code) {
-        case ErrorCode::internal: return "internal";
-        case ErrorCode::usage: return "usage";
-        case ErrorCode::badInput: return "bad_input";
-        case ErrorCode::doesNotFit: return "does_not_fit";
-        case ErrorCode::network: return "network";
-        case ErrorCode::interrupted: return "interrupted";
+        case ErrorCode::internal:
+            return "internal";
+        case ErrorCode::usage:
+            return "usage";
+        case ErrorCode::badInput:
+            return "bad_input";
+        case ErrorCode::doesNotFit:
+            return "does_not_fit";
+        case ErrorCode::network:
+            return "network";
+        case ErrorCode::interrupted:
+            return "interrupted";
     }
     return "internal";
 }

@@ -13,8 +13,8 @@ class AlignedBuffer {
     AlignedBuffer() = default;
     enum class Pages { small, large };
 
-    /// `data()` is null if the machine has no such memory. Large pages are asked for, not demanded; they are for
-    /// memory that will be written whole.
+    /// `data()` is null if the machine has no such memory. Large pages are asked for, not demanded; they are
+    /// for memory that will be written whole.
     AlignedBuffer(size_t bytes, Pages pages) : m_bytes(bytes) {
         if (bytes == 0) return;
         void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -1,6 +1,6 @@
-// Attention over the cache in blocks of 64 keys with a running softmax (Milakov and Gimelshein 2018; Dao et al.
-// 2022). Every row of queries is computed alone and its keys are taken in the same blocks and segments however many
-// tokens are computed at once, so a result does not depend on how a prompt was cut into chunks.
+// Attention over the cache in blocks of 64 keys with a running softmax (Milakov and Gimelshein 2018; Dao et
+// al. 2022). Every row of queries is computed alone and its keys are taken in the same blocks and segments
+// however many tokens are computed at once, so a result does not depend on how a prompt was cut into chunks.
 #pragma once
 
 #include "inference/cpu/elementwise_kernels.h"
@@ -18,8 +18,8 @@ float exponentialOf(float x) {
 
 /// out[kRows][columns] = or += sum over k < depth of a[row][k] * b[k][columns]; columns a multiple of kLanes.
 template <class Simd, int kRows, int kVectors>
-void multiplyRows(const float* const* a, const float* b, int depth, int columns, int stride, float* const* out,
-                  bool accumulate) {
+void multiplyRows(const float* const* a, const float* b, int depth, int columns, int stride,
+                  float* const* out, bool accumulate) {
     using F = typename Simd::F;
     int column = 0;
     for (; column + kVectors * Simd::kLanes <= columns; column += kVectors * Simd::kLanes) {
@@ -58,7 +58,8 @@ template <class Simd>
 void mergeAttention(const AttentionState& segment, const AttentionState& total, int rows, int headSize) {
     const int padded = paddedHead(headSize);
     for (int row = 0; row < rows; ++row) {
-        const float maximum = segment.maxima[row] > total.maxima[row] ? segment.maxima[row] : total.maxima[row];
+        const float maximum =
+            segment.maxima[row] > total.maxima[row] ? segment.maxima[row] : total.maxima[row];
         const float old = exponentialOf<Simd>(total.maxima[row] - maximum);
         const float added = exponentialOf<Simd>(segment.maxima[row] - maximum);
         float* out = total.outputs + static_cast<size_t>(row) * padded;
@@ -97,7 +98,8 @@ struct AttentionBlock {
                     const auto* in = static_cast<const int8_t*>(kv.keys) + offset + part;
                     const typename Simd::F scale = Simd::loadHalf(kv.keyScales + head + first + token + part);
                     for (int d = 0; d < task.headSize; ++d) {
-                        Simd::store(out + d * kAttentionBlock, Simd::mul(scale, Simd::loadInt8(in + d * kKeyBlock)));
+                        Simd::store(out + d * kAttentionBlock,
+                                    Simd::mul(scale, Simd::loadInt8(in + d * kKeyBlock)));
                     }
                 } else {
                     const auto* in = static_cast<const uint16_t*>(kv.keys) + offset + part;
@@ -116,11 +118,13 @@ struct AttentionBlock {
                 Simd::store(scale, Simd::loadHalf(halves));
                 for (int d = 0; d < padded; d += Simd::kLanes) {
                     Simd::store(out + d, Simd::mul(Simd::set1(scale[0]),
-                                                   Simd::loadInt8(static_cast<const int8_t*>(kv.values) + offset + d)));
+                                                   Simd::loadInt8(static_cast<const int8_t*>(kv.values) +
+                                                                  offset + d)));
                 }
             } else {
                 for (int d = 0; d < padded; d += Simd::kLanes) {
-                    Simd::store(out + d, Simd::loadHalf(static_cast<const uint16_t*>(kv.values) + offset + d));
+                    Simd::store(out + d,
+                                Simd::loadHalf(static_cast<const uint16_t*>(kv.values) + offset + d));
                 }
             }
         }
@@ -148,7 +152,8 @@ struct AttentionBlock {
         }
         const float* weights[kRows];
         for (int r = 0; r < kRows; ++r) weights[r] = rowScores[r];
-        multiplyRows<Simd, kRows, Simd::kAttentionVectors>(weights, values, count, padded, padded, rowOutputs, true);
+        multiplyRows<Simd, kRows, Simd::kAttentionVectors>(weights, values, count, padded, padded, rowOutputs,
+                                                           true);
     }
 
     /// scores -> exp(scores - maximum), the maximum, sum and output rescaled where the maximum grew.
@@ -182,15 +187,22 @@ struct AttentionBlock {
             for (int row = 0; row < rows; ++row) maxima[row] = kNoMaximum, sums[row] = 0;
             for (int i = 0; i < rows * padded; ++i) outputs[i] = 0;
             const int segmentEnd = (segment + 1) * kAttentionSegment;
-            for (int first = segment * kAttentionSegment; first < segmentEnd && first < end; first += kAttentionBlock) {
+            for (int first = segment * kAttentionSegment; first < segmentEnd && first < end;
+                 first += kAttentionBlock) {
                 const int count = end - first < kAttentionBlock ? end - first : kAttentionBlock;
                 load(first, count);
                 int row = 0;
                 for (; row + 4 <= rows; row += 4) attendRows<4>(row, first, count);
                 switch (rows - row) {
-                    case 3: attendRows<3>(row, first, count); break;
-                    case 2: attendRows<2>(row, first, count); break;
-                    case 1: attendRows<1>(row, first, count); break;
+                    case 3:
+                        attendRows<3>(row, first, count);
+                        break;
+                    case 2:
+                        attendRows<2>(row, first, count);
+                        break;
+                    case 1:
+                        attendRows<1>(row, first, count);
+                        break;
                 }
             }
             mergeAttention<Simd>({maxima, sums, outputs}, task.state, rows, task.headSize);
@@ -207,7 +219,8 @@ void attend(const AttentionTask& task) {
 template <class Simd>
 float int8Scale(const float* x, int count, uint16_t* scale) {
     float largest = 0;
-    for (int i = 0; i < count; ++i) largest = __builtin_fabsf(x[i]) > largest ? __builtin_fabsf(x[i]) : largest;
+    for (int i = 0; i < count; ++i)
+        largest = __builtin_fabsf(x[i]) > largest ? __builtin_fabsf(x[i]) : largest;
     uint16_t halves[Simd::kLanes];
     float rounded[Simd::kLanes];
     Simd::storeHalf(halves, Simd::set1(largest / 127.0f));

@@ -9,9 +9,6 @@ namespace edgechat::inference::cpu {
 namespace {
 
 constexpr int kMaxBatch = 128;
-// Activations of 15 bits where int8 costs the most quality for the least work: mean KL to the fp32 model on the
-// starter model (10,240 tokens of plain text) 0.0021 with int8 everywhere but in the head, 0.0013 so.
-constexpr bool kWideQueryKeyValue = true;
 constexpr int kMaxAttentionRows = 96;  // of one task: their running outputs stay in the second-level cache
 
 int tokensPerTask(const ModelConfig& config) {
@@ -19,24 +16,28 @@ int tokensPerTask(const ModelConfig& config) {
 }
 
 /// Tiles that one claim takes: small enough to share evenly, large enough that claiming costs nothing.
-int tilesPerChunk(int tiles, int threads) { return std::clamp(tiles / (threads * 6), 1, 32); }
+int tilesPerChunk(int tiles, int threads) {
+    return std::clamp(tiles / (threads * 6), 1, 32);
+}
 
-int chunksOf(int count, int chunk) { return (count + chunk - 1) / chunk; }
+int chunksOf(int count, int chunk) {
+    return (count + chunk - 1) / chunk;
+}
 
 }  // namespace
 
-void CpuBackend::Operand::resize(int tokens, int width, bool wide) {
+void CpuBackend::Operand::resize(int tokens, int width) {
     const size_t elements = static_cast<size_t>(tokens) * width;
     columns = width;
     dense.resize(elements);
-    quants.resize(elements);
-    if (wide) low.resize(elements);
+    high.resize(elements);
+    low.resize(elements);
     scales.resize(elements / kGroup + 1);
     sums.resize(elements / kGroup + 1);
 }
 
-Activations CpuBackend::Operand::view(int tokens, bool wide) const {
-    return {dense.data(), quants.data(), wide ? low.data() : nullptr, scales.data(), sums.data(), columns, tokens};
+Activations CpuBackend::Operand::view(int tokens) const {
+    return {dense.data(), high.data(), low.data(), scales.data(), sums.data(), columns, tokens};
 }
 
 CpuBackend::CpuBackend(const ModelConfig& config, const CpuOptions& options, const Kernels& kernels)
@@ -46,11 +47,11 @@ CpuBackend::CpuBackend(const ModelConfig& config, const CpuOptions& options, con
       m_cache(config, options.context, options.kv),
       m_inverseFrequencies(ropeInverseFrequencies(config)) {
     m_x.resize(static_cast<size_t>(kMaxBatch) * config.hidden);
-    m_normed.resize(kMaxBatch, config.hidden, true);
+    m_normed.resize(kMaxBatch, config.hidden);
     m_qkv.resize(static_cast<size_t>(kMaxBatch) * (config.queryWidth() + 2 * config.kvWidth()));
-    m_attended.resize(kMaxBatch, config.queryWidth(), false);
-    m_hidden.resize(kMaxBatch, config.ffn, false);
-    m_final.resize(kMaxBatch, config.hidden, true);
+    m_attended.resize(kMaxBatch, config.queryWidth());
+    m_hidden.resize(kMaxBatch, config.ffn);
+    m_final.resize(kMaxBatch, config.hidden);
     m_cosines.resize(static_cast<size_t>(kMaxBatch) * m_inverseFrequencies.size());
     m_sines.resize(m_cosines.size());
     const int rows = tokensPerTask(config) * (config.heads / config.kvHeads);
@@ -58,13 +59,18 @@ CpuBackend::CpuBackend(const ModelConfig& config, const CpuOptions& options, con
                      std::vector<float>(static_cast<size_t>(attentionScratchFloats(config.headSize, rows))));
 }
 
-Result<std::unique_ptr<CpuBackend>> CpuBackend::load(const Checkpoint& checkpoint, const CpuOptions& options,
-                                                     const std::function<bool(uint64_t, uint64_t)>& progress) {
+Result<std::unique_ptr<CpuBackend>> CpuBackend::load(
+    const Checkpoint& checkpoint, const CpuOptions& options,
+    const std::function<bool(uint64_t, uint64_t)>& progress) {
     const Kernels& kernels = options.kernels != nullptr ? *options.kernels : *usableKernels().front();
     std::unique_ptr<CpuBackend> backend(new CpuBackend(checkpoint.config(), options, kernels));
     if (!backend->m_cache.allocated()) {
-        return Error{ErrorCode::doesNotFit, "cannot take memory for a context of", "", "",
-                     std::to_string(options.context) + " tokens", "a smaller context"};
+        return Error{ErrorCode::doesNotFit,
+                     "cannot take memory for a context of",
+                     "",
+                     "",
+                     std::to_string(options.context) + " tokens",
+                     "a smaller context"};
     }
     Result<Weights> weights = Weights::load(checkpoint, kernels.tileRows, backend->m_pool, progress);
     if (!weights) return weights.error();
@@ -72,13 +78,15 @@ Result<std::unique_ptr<CpuBackend>> CpuBackend::load(const Checkpoint& checkpoin
     return backend;
 }
 
-int CpuBackend::maxBatch() const { return kMaxBatch; }
+int CpuBackend::maxBatch() const {
+    return kMaxBatch;
+}
 
 uint64_t CpuBackend::bytesPerToken() const {
     uint64_t bytes = m_weights.head.bytes();
     for (const LayerWeights& layer : m_weights.layers) {
-        for (const PackedMatrix* matrix : {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate,
-                                           &layer.up, &layer.down}) {
+        for (const PackedMatrix* matrix :
+             {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate, &layer.up, &layer.down}) {
             bytes += matrix->bytes();
         }
     }
@@ -94,19 +102,19 @@ void CpuBackend::forEachToken(int tokens, Body body) {
     });
 }
 
-void CpuBackend::quantizeRow(Operand& operand, int token, bool wide) {
+void CpuBackend::quantizeRow(Operand& operand, int token) {
     if (operand.columns % kGroup != 0) return;  // only dense matrices can have such a width
     const size_t offset = static_cast<size_t>(token) * operand.columns;
     m_kernels.quantize(operand.dense.data() + offset, operand.columns,
-                       {operand.quants.data() + offset, wide ? operand.low.data() + offset : nullptr,
+                       {operand.high.data() + offset, operand.low.data() + offset,
                         operand.scales.data() + offset / kGroup, operand.sums.data() + offset / kGroup});
 }
 
-void CpuBackend::normInto(const float* x, const float* weight, Operand& out, int tokens, bool wide) {
+void CpuBackend::normInto(const float* x, const float* weight, Operand& out, int tokens) {
     forEachToken(tokens, [&](int token) {
         const size_t offset = static_cast<size_t>(token) * m_config.hidden;
         m_kernels.rmsNorm(x + offset, weight, m_config.hidden, m_config.normEps, out.dense.data() + offset);
-        quantizeRow(out, token, wide);
+        quantizeRow(out, token);
     });
 }
 
@@ -124,7 +132,8 @@ void CpuBackend::embed(std::span<const int> tokens, int start) {
     m_start = start;
     const size_t pairs = m_inverseFrequencies.size();
     for (int t = 0; t < m_tokens; ++t) {
-        unpackRow(m_weights.embedding, tokens[static_cast<size_t>(t)], m_x.data() + static_cast<size_t>(t) * m_config.hidden);
+        unpackRow(m_weights.embedding, tokens[static_cast<size_t>(t)],
+                  m_x.data() + static_cast<size_t>(t) * m_config.hidden);
         for (size_t i = 0; i < pairs; ++i) {
             const float angle = static_cast<float>(start + t) * m_inverseFrequencies[i];
             m_cosines[static_cast<size_t>(t) * pairs + i] = std::cos(angle);
@@ -135,9 +144,8 @@ void CpuBackend::embed(std::span<const int> tokens, int start) {
 
 void CpuBackend::norm(int layer, NormRole role) {
     const LayerWeights& weights = m_weights.layers[static_cast<size_t>(layer)];
-    const bool attention = role == NormRole::attention;
-    normInto(m_x.data(), attention ? weights.attentionNorm : weights.mlpNorm, m_normed, m_tokens,
-             attention ? kWideQueryKeyValue : false);
+    normInto(m_x.data(), role == NormRole::attention ? weights.attentionNorm : weights.mlpNorm, m_normed,
+             m_tokens);
 }
 
 void CpuBackend::queryKeyValue(int layer) {
@@ -152,7 +160,7 @@ void CpuBackend::queryKeyValue(int layer) {
                           {&weights.value, m_config.queryWidth() + m_config.kvWidth()}};
     int tiles = 0;
     for (const Part& part : parts) tiles += part.matrix->tiles();
-    const Activations in = m_normed.view(m_tokens, kWideQueryKeyValue);
+    const Activations in = m_normed.view(m_tokens);
     const int chunk = tilesPerChunk(tiles, m_pool.threads());
     m_pool.parallelFor(chunksOf(tiles, chunk), [&](int index, int) {
         for (int i = index * chunk; i < std::min(tiles, (index + 1) * chunk); ++i) {
@@ -160,7 +168,8 @@ void CpuBackend::queryKeyValue(int layer) {
             const Part* part = parts;
             while (tile >= part->matrix->tiles()) tile -= part++->matrix->tiles();
             m_kernels.multiplyTile(*part->matrix, tile, in,
-                                   m_qkv.data() + part->firstColumn + tile * part->matrix->tileRows, width, false);
+                                   m_qkv.data() + part->firstColumn + tile * part->matrix->tileRows, width,
+                                   false);
         }
     });
     forEachToken(m_tokens, [&](int token) { ropeAndStore(layer, token); });
@@ -168,7 +177,8 @@ void CpuBackend::queryKeyValue(int layer) {
 
 void CpuBackend::ropeAndStore(int layer, int token) {
     const int headSize = m_config.headSize;
-    float* query = m_qkv.data() + static_cast<size_t>(token) * (m_config.queryWidth() + 2 * m_config.kvWidth());
+    float* query =
+        m_qkv.data() + static_cast<size_t>(token) * (m_config.queryWidth() + 2 * m_config.kvWidth());
     float* key = query + m_config.queryWidth();
     const float* value = key + m_config.kvWidth();
     const size_t pairs = static_cast<size_t>(token) * m_inverseFrequencies.size();
@@ -187,14 +197,15 @@ void CpuBackend::attend(int layer) {
     const int perTask = tokensPerTask(m_config);
     const int blocks = chunksOf(m_tokens, perTask);
     const int segments = chunksOf(m_start + m_tokens, kAttentionSegment);
-    // A few tokens against a long context: a task for each segment of keys, merged in order afterwards. Otherwise
-    // a task walks through its segments itself. Both give the same numbers.
+    // A few tokens against a long context: a task for each segment of keys, merged in order afterwards.
+    // Otherwise a task walks through its segments itself. Both give the same numbers.
     const bool split = blocks == 1 && segments > 1 && m_tokens * group <= 4 * 8;
     const int tasksPerHead = split ? segments : blocks;
     const int tasks = m_config.kvHeads * tasksPerHead;
     const int rows = std::min(perTask, m_tokens) * group;
     const size_t stateFloats = static_cast<size_t>(rows) * (padded + 2);
-    if (m_states.size() < stateFloats * static_cast<size_t>(tasks)) m_states.resize(stateFloats * static_cast<size_t>(tasks));
+    if (m_states.size() < stateFloats * static_cast<size_t>(tasks))
+        m_states.resize(stateFloats * static_cast<size_t>(tasks));
     const auto stateOf = [&](int task) {
         float* memory = m_states.data() + stateFloats * static_cast<size_t>(task);
         return AttentionState{memory, memory + rows, memory + 2 * rows};
@@ -209,7 +220,8 @@ void CpuBackend::attend(int layer) {
         const int firstToken = split ? 0 : part * perTask;
         task.headSize = m_config.headSize;
         task.group = group;
-        task.queries = m_qkv.data() + static_cast<size_t>(firstToken) * width + task.kvHead * group * m_config.headSize;
+        task.queries =
+            m_qkv.data() + static_cast<size_t>(firstToken) * width + task.kvHead * group * m_config.headSize;
         task.queryStride = width;
         task.tokens = std::min(perTask, m_tokens - firstToken);
         task.firstPosition = m_start + firstToken;
@@ -231,7 +243,7 @@ void CpuBackend::attend(int layer) {
             finishAttention(total, 0, m_tokens, head);
         }
     }
-    forEachToken(m_tokens, [&](int token) { quantizeRow(m_attended, token, false); });
+    forEachToken(m_tokens, [&](int token) { quantizeRow(m_attended, token); });
 }
 
 void CpuBackend::finishAttention(const AttentionState& state, int firstToken, int tokens, int kvHead) {
@@ -239,7 +251,8 @@ void CpuBackend::finishAttention(const AttentionState& state, int firstToken, in
     const int headSize = m_config.headSize;
     for (int row = 0; row < tokens * group; ++row) {
         const float* in = state.outputs + static_cast<size_t>(row) * paddedHead(headSize);
-        float* out = m_attended.dense.data() + static_cast<size_t>(firstToken + row / group) * m_attended.columns +
+        float* out = m_attended.dense.data() +
+                     static_cast<size_t>(firstToken + row / group) * m_attended.columns +
                      (kvHead * group + row % group) * headSize;
         const float factor = 1.0f / state.sums[row];
         for (int d = 0; d < headSize; ++d) out[d] = in[d] * factor;
@@ -247,13 +260,13 @@ void CpuBackend::finishAttention(const AttentionState& state, int firstToken, in
 }
 
 void CpuBackend::project(int layer) {
-    multiplyAdd(m_weights.layers[static_cast<size_t>(layer)].output, m_attended.view(m_tokens, false), m_x.data(),
+    multiplyAdd(m_weights.layers[static_cast<size_t>(layer)].output, m_attended.view(m_tokens), m_x.data(),
                 m_config.hidden);
 }
 
 void CpuBackend::mlpUp(int layer) {
     const LayerWeights& weights = m_weights.layers[static_cast<size_t>(layer)];
-    const Activations in = m_normed.view(m_tokens, false);
+    const Activations in = m_normed.view(m_tokens);
     const int tiles = weights.gate.tiles(), tileRows = weights.gate.tileRows;
     const int chunk = tilesPerChunk(tiles, m_pool.threads());
     m_pool.parallelFor(chunksOf(tiles, chunk), [&](int index, int) {
@@ -268,20 +281,19 @@ void CpuBackend::mlpUp(int layer) {
             }
         }
     });
-    forEachToken(m_tokens, [&](int token) { quantizeRow(m_hidden, token, false); });
+    forEachToken(m_tokens, [&](int token) { quantizeRow(m_hidden, token); });
 }
 
 void CpuBackend::mlpDown(int layer) {
-    multiplyAdd(m_weights.layers[static_cast<size_t>(layer)].down, m_hidden.view(m_tokens, false), m_x.data(),
+    multiplyAdd(m_weights.layers[static_cast<size_t>(layer)].down, m_hidden.view(m_tokens), m_x.data(),
                 m_config.hidden);
 }
 
 void CpuBackend::head(int count, float* logits) {
     const PackedMatrix& matrix = m_weights.head;
-    // 15 bits: prefill needs the head for one token only, and decode waits for its memory anyway.
-    normInto(m_x.data() + static_cast<size_t>(m_tokens - count) * m_config.hidden, m_weights.outputNorm, m_final, count,
-             true);
-    const Activations in = m_final.view(count, true);
+    normInto(m_x.data() + static_cast<size_t>(m_tokens - count) * m_config.hidden, m_weights.outputNorm,
+             m_final, count);
+    const Activations in = m_final.view(count);
     const int chunk = tilesPerChunk(matrix.tiles(), m_pool.threads());
     m_pool.parallelFor(chunksOf(matrix.tiles(), chunk), [&](int index, int) {
         for (int tile = index * chunk; tile < std::min(matrix.tiles(), (index + 1) * chunk); ++tile) {

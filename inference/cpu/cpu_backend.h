@@ -1,4 +1,4 @@
-// The eight operations on the CPU: 4- and 8-bit weights against activations quantized to int8 on the way.
+// The eight operations on the CPU: 4- and 8-bit weights against activations quantized to 15 bits on the way.
 #pragma once
 
 #include <functional>
@@ -43,20 +43,20 @@ class CpuBackend final : public Backend {
     /// Activations in every form that a matrix may ask for. [maxBatch][columns]
     struct Operand {
         std::vector<float> dense;
-        std::vector<int8_t> quants, low;
+        std::vector<int8_t> high, low;
         std::vector<float> scales;
         std::vector<int32_t> sums;
         int columns = 0;
-        void resize(int tokens, int width, bool wide);
-        Activations view(int tokens, bool wide) const;
+        void resize(int tokens, int width);
+        Activations view(int tokens) const;
     };
 
     CpuBackend(const ModelConfig& config, const CpuOptions& options, const Kernels& kernels);
 
     template <class Body>
     void forEachToken(int tokens, Body body);
-    void quantizeRow(Operand& operand, int token, bool wide);
-    void normInto(const float* x, const float* weight, Operand& out, int tokens, bool wide);
+    void quantizeRow(Operand& operand, int token);
+    void normInto(const float* x, const float* weight, Operand& out, int tokens);
     void multiplyAdd(const PackedMatrix& matrix, const Activations& in, float* out, int outStride);
     void ropeAndStore(int layer, int token);
     void finishAttention(const AttentionState& state, int firstToken, int tokens, int kvHead);
@@ -70,13 +70,13 @@ class CpuBackend final : public Backend {
 
     // The batch in work.
     int m_tokens = 0, m_start = 0;
-    std::vector<float> m_x;         // [T, hidden] residual stream
-    Operand m_normed;               // [T, hidden]
-    std::vector<float> m_qkv;       // [T, queryWidth + 2 kvWidth]
-    Operand m_attended;             // [T, queryWidth]
-    Operand m_hidden;               // [T, ffn]
-    Operand m_final;                // [T, hidden], 15 bits a value: input of the head
-    std::vector<float> m_cosines, m_sines;     // [T, headSize / 2]
+    std::vector<float> m_x;                     // [T, hidden] residual stream
+    Operand m_normed;                           // [T, hidden]
+    std::vector<float> m_qkv;                   // [T, queryWidth + 2 kvWidth]
+    Operand m_attended;                         // [T, queryWidth]
+    Operand m_hidden;                           // [T, ffn]
+    Operand m_final;                            // [T, hidden] input of the head
+    std::vector<float> m_cosines, m_sines;      // [T, headSize / 2]
     std::vector<std::vector<float>> m_scratch;  // one per worker
     std::vector<float> m_states;                // attention states of all tasks
 };

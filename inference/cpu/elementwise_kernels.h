@@ -1,4 +1,5 @@
-// Norm, RoPE, activation, exponential and the quantization of activations, written once for every instruction set.
+// Norm, RoPE, activation, exponential and the quantization of activations, written once for every instruction
+// set.
 #pragma once
 
 #include "inference/cpu/kernels.h"
@@ -46,7 +47,10 @@ void rmsNorm(const float* x, const float* weight, int columns, float eps, float*
     const float factor = 1.0f / __builtin_sqrtf(mean + eps);
     forEach<Simd>(
         columns,
-        [&](int i) { Simd::store(out + i, Simd::mul(Simd::mul(Simd::load(x + i), Simd::set1(factor)), Simd::load(weight + i))); },
+        [&](int i) {
+            Simd::store(out + i,
+                        Simd::mul(Simd::mul(Simd::load(x + i), Simd::set1(factor)), Simd::load(weight + i)));
+        },
         [&](int i) { out[i] = x[i] * factor * weight[i]; });
 }
 
@@ -57,7 +61,8 @@ void ropeAdjacent(float* x, int heads, int headSize, const float* cosines, const
         // (a, b) -> (a cos - b sin, b cos + a sin): the swapped pair times (-sin, sin).
         for (; i + Simd::kLanes <= headSize; i += Simd::kLanes) {
             const typename Simd::F pairs = Simd::load(x + i);
-            const typename Simd::F turned = Simd::mul(Simd::swapPairs(pairs), Simd::alternateSign(Simd::loadDoubled(sines + i / 2)));
+            const typename Simd::F turned =
+                Simd::mul(Simd::swapPairs(pairs), Simd::alternateSign(Simd::loadDoubled(sines + i / 2)));
             Simd::store(x + i, Simd::fma(pairs, Simd::loadDoubled(cosines + i / 2), turned));
         }
         for (; i < headSize; i += 2) {
@@ -93,30 +98,27 @@ void scaleBy(float* x, float factor, int count) {
         [&](int i) { x[i] *= factor; });
 }
 
-/// Symmetric, one scale per kGroup values: int8, or 15 bits as 128 * high + low.
+/// Symmetric, one scale per kGroup values; 15 bits as 128 * high + low.
 template <class Simd>
 void quantize(const float* x, int columns, const QuantizedRow& out) {
     using F = typename Simd::F;
-    const float steps = out.low != nullptr ? 127.0f * 128 : 127.0f;
+    constexpr float kSteps = 127.0f * 128;
     for (int group = 0; group < columns / kGroup; ++group) {
         const float* values = x + group * kGroup;
         F largest = Simd::zero();
-        for (int i = 0; i < kGroup; i += Simd::kLanes) largest = Simd::max(largest, Simd::abs(Simd::load(values + i)));
+        for (int i = 0; i < kGroup; i += Simd::kLanes)
+            largest = Simd::max(largest, Simd::abs(Simd::load(values + i)));
         const float maximum = Simd::maximum(largest);
-        const float inverse = maximum > 0 ? steps / maximum : 0;
+        const float inverse = maximum > 0 ? kSteps / maximum : 0;
         F sum = Simd::zero();
         for (int i = 0; i < kGroup; i += Simd::kLanes) {
             const F whole = Simd::round(Simd::mul(Simd::load(values + i), Simd::set1(inverse)));
+            const F high = Simd::round(Simd::mul(whole, Simd::set1(1.0f / 128)));
             sum = Simd::add(sum, whole);
-            if (out.low != nullptr) {
-                const F high = Simd::round(Simd::mul(whole, Simd::set1(1.0f / 128)));
-                Simd::storeInt8(out.quants + group * kGroup + i, high);
-                Simd::storeInt8(out.low + group * kGroup + i, Simd::fma(high, Simd::set1(-128.0f), whole));
-            } else {
-                Simd::storeInt8(out.quants + group * kGroup + i, whole);
-            }
+            Simd::storeInt8(out.high + group * kGroup + i, high);
+            Simd::storeInt8(out.low + group * kGroup + i, Simd::fma(high, Simd::set1(-128.0f), whole));
         }
-        out.scales[group] = maximum / steps;
+        out.scales[group] = maximum / kSteps;
         out.sums[group] = static_cast<int32_t>(Simd::sum(sum));
     }
 }

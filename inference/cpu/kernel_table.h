@@ -1,5 +1,5 @@
-// Fills a table of kernels for one set of vector operations. Included by one translation unit per instruction set:
-// everything is local to it, so that code for one machine is never linked into the path of another.
+// Fills a table of kernels for one set of vector operations. Included by one translation unit per instruction
+// set: everything is local to it, so that code for one machine is never linked into the path of another.
 #pragma once
 
 #include "inference/cpu/attention_kernels.h"
@@ -12,8 +12,9 @@ namespace {
 
 template <class Simd>
 constexpr Kernels makeKernels() {
-    return {Simd::kName,      Simd::kLanes,        multiplyTile<Simd>, quantize<Simd>, rmsNorm<Simd>,
-            ropeAdjacent<Simd>, siluMultiply<Simd>, scaleBy<Simd>,      attend<Simd>, mergeAttention<Simd>, storeKv<Simd>};
+    return {Simd::kName,   Simd::kLanes,         multiplyTile<Simd>, quantize<Simd>,
+            rmsNorm<Simd>, ropeAdjacent<Simd>,   siluMultiply<Simd>, scaleBy<Simd>,
+            attend<Simd>,  mergeAttention<Simd>, storeKv<Simd>};
 }
 
 }  // namespace

@@ -17,7 +17,9 @@ const Kernels* avx2Kernels() {
 
 namespace edgechat::inference::cpu {
 
-const Kernels* avx2Kernels() { return nullptr; }
+const Kernels* avx2Kernels() {
+    return nullptr;
+}
 
 }  // namespace edgechat::inference::cpu
 

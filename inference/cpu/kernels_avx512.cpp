@@ -17,7 +17,9 @@ const Kernels* avx512Kernels() {
 
 namespace edgechat::inference::cpu {
 
-const Kernels* avx512Kernels() { return nullptr; }
+const Kernels* avx512Kernels() {
+    return nullptr;
+}
 
 }  // namespace edgechat::inference::cpu
 

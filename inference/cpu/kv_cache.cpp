@@ -3,7 +3,9 @@
 namespace edgechat::inference::cpu {
 namespace {
 
-size_t roundUp(size_t bytes) { return (bytes + 4095) / 4096 * 4096; }
+size_t roundUp(size_t bytes) {
+    return (bytes + 4095) / 4096 * 4096;
+}
 
 }  // namespace
 
@@ -40,7 +42,8 @@ KvSlot KvCache::slot(int layer, int kvHead, int position) const {
     const size_t block = (head + position / kKeyBlock * kKeyBlock) * m_headSize;
     KvSlot slot;
     slot.keys = m_buffer.data() + base + (block + position % kKeyBlock) * elementBytes();
-    slot.values = m_buffer.data() + base + m_values + (head + position) * paddedHead(m_headSize) * elementBytes();
+    slot.values =
+        m_buffer.data() + base + m_values + (head + position) * paddedHead(m_headSize) * elementBytes();
     if (m_kind == KvKind::int8) {
         slot.keyScale = m_buffer.as<uint16_t>(base + m_keyScales) + head + position;
         slot.valueScale = m_buffer.as<uint16_t>(base + m_valueScales) + head + position;

@@ -26,9 +26,9 @@ typename Simd::I product(const typename Simd::Weights& weights, const int8_t* a,
 
 /// kTokens tokens at once: a group's weights are unpacked once and stay in registers.
 /// y[r] = sum over groups of scaleA * scaleW * (dot - zero * sumA) + offsetW * scaleA * sumA
-template <class Simd, PackedKind kKind, bool kWide, int kTokens>
-void multiplyQuantized(const PackedMatrix& matrix, int tile, const Activations& in, int firstToken, float* out,
-                       int outStride, bool accumulate) {
+template <class Simd, PackedKind kKind, int kTokens>
+void multiplyQuantized(const PackedMatrix& matrix, int tile, const Activations& in, int firstToken,
+                       float* out, int outStride, bool accumulate) {
     using F = typename Simd::F;
     using I = typename Simd::I;
     constexpr bool k8 = kKind == PackedKind::q8;
@@ -36,8 +36,8 @@ void multiplyQuantized(const PackedMatrix& matrix, int tile, const Activations& 
     const int groups = matrix.groups();
     const size_t recordBytes = packedGroupBytes(kKind, Simd::kLanes);
     const std::byte* record = matrix.tile(tile);
-    const int8_t* quants = in.quants + static_cast<size_t>(firstToken) * in.columns;
-    const int8_t* low = kWide ? in.low + static_cast<size_t>(firstToken) * in.columns : nullptr;
+    const int8_t* high = in.high + static_cast<size_t>(firstToken) * in.columns;
+    const int8_t* low = in.low + static_cast<size_t>(firstToken) * in.columns;
     const float* scales = in.scales + static_cast<size_t>(firstToken) * groups;
     const int32_t* sums = in.sums + static_cast<size_t>(firstToken) * groups;
 
@@ -52,25 +52,26 @@ void multiplyQuantized(const PackedMatrix& matrix, int tile, const Activations& 
             Simd::unpack4(record, weights);
         }
         const F weightScale = Simd::loadHalf(scale);
-        const F weightOffset = kKind == PackedKind::q4Offset ? Simd::loadHalf(scale + 2 * Simd::kLanes) : Simd::zero();
+        const F weightOffset =
+            kKind == PackedKind::q4Offset ? Simd::loadHalf(scale + 2 * Simd::kLanes) : Simd::zero();
 #pragma GCC unroll 16
         for (int t = 0; t < kTokens; ++t) {
-            const int8_t* a = quants + static_cast<size_t>(t) * in.columns + group * kGroup;
+            const size_t first = static_cast<size_t>(t) * in.columns + group * kGroup;
             const int32_t sum = sums[t * groups + group];
-            I dot = product<Simd, k8>(weights, a, kWide ? 0 : -kZero * sum);
-            if constexpr (kWide) {
-                const int8_t* b = low + static_cast<size_t>(t) * in.columns + group * kGroup;
-                dot = Simd::addScaled128(dot, product<Simd, k8>(weights, b, -kZero * sum));
-            }
+            const I dot = Simd::addScaled128(product<Simd, k8>(weights, high + first, 0),
+                                             product<Simd, k8>(weights, low + first, -kZero * sum));
             const float activationScale = scales[t * groups + group];
-            total[t] = Simd::fma(Simd::toFloat(dot), Simd::mul(weightScale, Simd::set1(activationScale)), total[t]);
+            total[t] =
+                Simd::fma(Simd::toFloat(dot), Simd::mul(weightScale, Simd::set1(activationScale)), total[t]);
             if constexpr (kKind == PackedKind::q4Offset) {
-                total[t] = Simd::fma(weightOffset, Simd::set1(activationScale * static_cast<float>(sum)), total[t]);
+                total[t] =
+                    Simd::fma(weightOffset, Simd::set1(activationScale * static_cast<float>(sum)), total[t]);
             }
         }
     }
     for (int t = 0; t < kTokens; ++t) {
-        storeTile<Simd>(matrix, tile, total[t], out + static_cast<size_t>(firstToken + t) * outStride, accumulate);
+        storeTile<Simd>(matrix, tile, total[t], out + static_cast<size_t>(firstToken + t) * outStride,
+                        accumulate);
     }
 }
 
@@ -98,11 +99,12 @@ void multiplyDense(const PackedMatrix& matrix, int tile, const Activations& in, 
         }
     }
     for (int t = 0; t < kTokens; ++t) {
-        storeTile<Simd>(matrix, tile, total[t], out + static_cast<size_t>(firstToken + t) * outStride, accumulate);
+        storeTile<Simd>(matrix, tile, total[t], out + static_cast<size_t>(firstToken + t) * outStride,
+                        accumulate);
     }
 }
 
-template <class Simd, PackedKind kKind, bool kWide, int kTokens>
+template <class Simd, PackedKind kKind, int kTokens>
 void multiplyTokens(const PackedMatrix& matrix, int tile, const Activations& in, int firstToken, float* out,
                     int outStride, bool accumulate) {
     int token = firstToken;
@@ -110,39 +112,39 @@ void multiplyTokens(const PackedMatrix& matrix, int tile, const Activations& in,
         if constexpr (kKind >= PackedKind::f16) {
             multiplyDense<Simd, kKind, kTokens>(matrix, tile, in, token, out, outStride, accumulate);
         } else {
-            multiplyQuantized<Simd, kKind, kWide, kTokens>(matrix, tile, in, token, out, outStride, accumulate);
+            multiplyQuantized<Simd, kKind, kTokens>(matrix, tile, in, token, out, outStride, accumulate);
         }
     }
     if constexpr (kTokens > 1) {
         if (token < in.tokens) {
-            multiplyTokens<Simd, kKind, kWide, kTokens / 2>(matrix, tile, in, token, out, outStride, accumulate);
+            multiplyTokens<Simd, kKind, kTokens / 2>(matrix, tile, in, token, out, outStride, accumulate);
         }
     }
-}
-
-template <class Simd, PackedKind kKind>
-void multiplyKind(const PackedMatrix& matrix, int tile, const Activations& in, float* out, int outStride,
-                  bool accumulate) {
-    if constexpr (kKind < PackedKind::f16) {
-        if (in.low != nullptr) {
-            return multiplyTokens<Simd, kKind, true, Simd::kTokens>(matrix, tile, in, 0, out, outStride, accumulate);
-        }
-    }
-    multiplyTokens<Simd, kKind, false, Simd::kTokens>(matrix, tile, in, 0, out, outStride, accumulate);
 }
 
 template <class Simd>
 void multiplyTile(const PackedMatrix& matrix, int tile, const Activations& in, float* out, int outStride,
                   bool accumulate) {
+    constexpr int kTokens = Simd::kTokens;
     switch (matrix.kind) {
         case PackedKind::q4Centred:
-            return multiplyKind<Simd, PackedKind::q4Centred>(matrix, tile, in, out, outStride, accumulate);
+            return multiplyTokens<Simd, PackedKind::q4Centred, kTokens>(matrix, tile, in, 0, out, outStride,
+                                                                        accumulate);
         case PackedKind::q4Offset:
-            return multiplyKind<Simd, PackedKind::q4Offset>(matrix, tile, in, out, outStride, accumulate);
-        case PackedKind::q8: return multiplyKind<Simd, PackedKind::q8>(matrix, tile, in, out, outStride, accumulate);
-        case PackedKind::f16: return multiplyKind<Simd, PackedKind::f16>(matrix, tile, in, out, outStride, accumulate);
-        case PackedKind::bf16: return multiplyKind<Simd, PackedKind::bf16>(matrix, tile, in, out, outStride, accumulate);
-        case PackedKind::f32: return multiplyKind<Simd, PackedKind::f32>(matrix, tile, in, out, outStride, accumulate);
+            return multiplyTokens<Simd, PackedKind::q4Offset, kTokens>(matrix, tile, in, 0, out, outStride,
+                                                                       accumulate);
+        case PackedKind::q8:
+            return multiplyTokens<Simd, PackedKind::q8, kTokens>(matrix, tile, in, 0, out, outStride,
+                                                                 accumulate);
+        case PackedKind::f16:
+            return multiplyTokens<Simd, PackedKind::f16, kTokens>(matrix, tile, in, 0, out, outStride,
+                                                                  accumulate);
+        case PackedKind::bf16:
+            return multiplyTokens<Simd, PackedKind::bf16, kTokens>(matrix, tile, in, 0, out, outStride,
+                                                                   accumulate);
+        case PackedKind::f32:
+            return multiplyTokens<Simd, PackedKind::f32, kTokens>(matrix, tile, in, 0, out, outStride,
+                                                                  accumulate);
     }
 }
 

@@ -8,22 +8,34 @@ namespace {
 
 PackedKind packedKind(TensorType type) {
     switch (type) {
-        case TensorType::q4_0: return PackedKind::q4Centred;
-        case TensorType::q4_1: return PackedKind::q4Offset;
-        case TensorType::q8_0: return PackedKind::q8;
-        case TensorType::f16: return PackedKind::f16;
-        case TensorType::bf16: return PackedKind::bf16;
-        case TensorType::f32: return PackedKind::f32;
+        case TensorType::q4_0:
+            return PackedKind::q4Centred;
+        case TensorType::q4_1:
+            return PackedKind::q4Offset;
+        case TensorType::q8_0:
+            return PackedKind::q8;
+        case TensorType::f16:
+            return PackedKind::f16;
+        case TensorType::bf16:
+            return PackedKind::bf16;
+        case TensorType::f32:
+            return PackedKind::f32;
     }
     return PackedKind::f32;
 }
 
-size_t elementBytes(PackedKind kind) { return kind == PackedKind::f32 ? 4 : 2; }
+size_t elementBytes(PackedKind kind) {
+    return kind == PackedKind::f32 ? 4 : 2;
+}
 
-size_t quantBytes(PackedKind kind) { return kind == PackedKind::q8 ? kGroup : kGroup / 2; }
+size_t quantBytes(PackedKind kind) {
+    return kind == PackedKind::q8 ? kGroup : kGroup / 2;
+}
 
 // Bytes of {scale} or {scale, offset} in front of a block's quants, in the file.
-size_t headerBytes(PackedKind kind) { return kind == PackedKind::q4Offset ? 4 : 2; }
+size_t headerBytes(PackedKind kind) {
+    return kind == PackedKind::q4Offset ? 4 : 2;
+}
 
 uint16_t readHalf(const std::byte* bytes) {
     uint16_t half;
@@ -31,7 +43,9 @@ uint16_t readHalf(const std::byte* bytes) {
     return half;
 }
 
-bool finiteHalf(uint16_t bits) { return (bits & 0x7c00) != 0x7c00; }
+bool finiteHalf(uint16_t bits) {
+    return (bits & 0x7c00) != 0x7c00;
+}
 
 // Value 0..15 of input k in a Q4 block's 16 bytes.
 uint8_t nibble(const std::byte* quants, int k) {
@@ -44,9 +58,9 @@ void packGroup(PackedKind kind, int tileRows, int row, const std::byte* block, s
     for (int step = 0; step < (kind == PackedKind::q8 ? 8 : 4); ++step) {
         std::byte* out = record + (static_cast<size_t>(step) * tileRows + row) * 4;
         for (int b = 0; b < 4; ++b) {
-            out[b] = kind == PackedKind::q8 ? quants[4 * step + b]
-                                            : std::byte(nibble(quants, 8 * step + b) |
-                                                        nibble(quants, 8 * step + 4 + b) << 4);
+            out[b] = kind == PackedKind::q8
+                         ? quants[4 * step + b]
+                         : std::byte(nibble(quants, 8 * step + b) | nibble(quants, 8 * step + 4 + b) << 4);
         }
     }
     std::byte* scales = record + quantBytes(kind) * tileRows;
@@ -78,7 +92,8 @@ bool packTile(const PackedMatrix& matrix, const std::byte* source, int validRows
         for (int row = 0; row < validRows; ++row) {
             const std::byte* in = source + size * matrix.columns * row;
             for (int k = 0; k < matrix.columns; ++k) {
-                std::memcpy(tile + size * (static_cast<size_t>(k) * matrix.tileRows + row), in + size * k, size);
+                std::memcpy(tile + size * (static_cast<size_t>(k) * matrix.tileRows + row), in + size * k,
+                            size);
             }
         }
         return true;
@@ -126,10 +141,11 @@ void unpackRow(const PackedMatrix& matrix, int row, float* out) {
         for (int k = 0; k < kGroup; ++k) {
             int value;
             if (matrix.kind == PackedKind::q8) {
-                value = static_cast<int8_t>(record[(static_cast<size_t>(k / 4) * matrix.tileRows + lane) * 4 + k % 4]);
+                value = static_cast<int8_t>(
+                    record[(static_cast<size_t>(k / 4) * matrix.tileRows + lane) * 4 + k % 4]);
             } else {
-                const uint8_t byte =
-                    static_cast<uint8_t>(record[(static_cast<size_t>(k / 8) * matrix.tileRows + lane) * 4 + k % 4]);
+                const uint8_t byte = static_cast<uint8_t>(
+                    record[(static_cast<size_t>(k / 8) * matrix.tileRows + lane) * 4 + k % 4]);
                 value = k % 8 < 4 ? byte & 15 : byte >> 4;
             }
             out[group * kGroup + k] = scale * static_cast<float>(value) + offset;

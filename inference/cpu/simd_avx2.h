@@ -25,7 +25,9 @@ struct Avx2 {
     static F set1(float x) { return _mm256_set1_ps(x); }
     static F load(const float* p) { return _mm256_loadu_ps(p); }
     static void store(float* p, F x) { _mm256_storeu_ps(p, x); }
-    static F loadHalf(const void* p) { return _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
+    static F loadHalf(const void* p) {
+        return _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(p)));
+    }
     static void storeHalf(void* p, F x) {
         _mm_storeu_si128(static_cast<__m128i*>(p), _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
     }
@@ -46,7 +48,8 @@ struct Avx2 {
     static F abs(F a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
     static F round(F a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
     static F scaleByPowerOfTwo(F x, F n) {
-        const __m256i exponent = _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
+        const __m256i exponent =
+            _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23);
         return _mm256_mul_ps(x, _mm256_castsi256_ps(exponent));
     }
     static F zeroBelow(F value, F x, float limit) {
@@ -77,7 +80,8 @@ struct Avx2 {
     }
     static void storeInt8(int8_t* p, F x) {
         const __m256i words = _mm256_cvtps_epi32(x);
-        const __m128i shorts = _mm_packs_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+        const __m128i shorts =
+            _mm_packs_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
         _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(shorts, shorts));
     }
 
@@ -93,7 +97,8 @@ struct Avx2 {
         }
     }
     static void unpack8(const std::byte* p, Weights& w) {
-        for (int s = 0; s < 8; ++s) w.step[s] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32 * s));
+        for (int s = 0; s < 8; ++s)
+            w.step[s] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32 * s));
     }
     static __m256i four(const int8_t* a) {
         int32_t word;
@@ -110,12 +115,13 @@ struct Avx2 {
         return _mm256_add_epi32(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)), _mm256_set1_epi32(start));
     }
     static I dot8(const Weights& w, const int8_t* a, int32_t start) {
-        // |weight| is unsigned and its sign moves to the activation: 2 * 128 * 127 < 32767, so one product each.
+        // |weight| is unsigned and its sign moves to the activation: 2 * 128 * 127 < 32767, so one product
+        // each.
         __m256i total = _mm256_set1_epi32(start);
 #pragma GCC unroll 8
         for (int s = 0; s < 8; ++s) {
-            const __m256i product =
-                _mm256_maddubs_epi16(_mm256_abs_epi8(w.step[s]), _mm256_sign_epi8(four(a + 4 * s), w.step[s]));
+            const __m256i product = _mm256_maddubs_epi16(_mm256_abs_epi8(w.step[s]),
+                                                         _mm256_sign_epi8(four(a + 4 * s), w.step[s]));
             total = _mm256_add_epi32(total, _mm256_madd_epi16(product, _mm256_set1_epi16(1)));
         }
         return total;

@@ -11,8 +11,8 @@ namespace {
 struct Avx512 {
     static constexpr const char* kName = "avx512vnni";
     static constexpr int kLanes = 16;
-    static constexpr int kTokens = 16;     // tokens of one register block of a matrix product
-    static constexpr int kZeroOfQ8 = 128;  // vpdpbusd wants unsigned weights
+    static constexpr int kTokens = 16;           // tokens of one register block of a matrix product
+    static constexpr int kZeroOfQ8 = 128;        // vpdpbusd wants unsigned weights
     static constexpr int kAttentionVectors = 4;  // of keys (or of a head) in registers, times four rows
 
     using F = __m512;
@@ -25,7 +25,9 @@ struct Avx512 {
     static F set1(float x) { return _mm512_set1_ps(x); }
     static F load(const float* p) { return _mm512_loadu_ps(p); }
     static void store(float* p, F x) { _mm512_storeu_ps(p, x); }
-    static F loadHalf(const void* p) { return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p))); }
+    static F loadHalf(const void* p) {
+        return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
+    }
     static void storeHalf(void* p, F x) {
         _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
     }
@@ -105,7 +107,9 @@ struct Avx512 {
         }
         return _mm512_add_epi32(even, odd);
     }
-    static I dot8(const Weights& w, const int8_t* a, int32_t start) { return dot4(w, a, start); }
+    static I dot8(const Weights& w, const int8_t* a, int32_t start) {
+        return dot4(w, a, start);
+    }
 };
 
 }  // namespace

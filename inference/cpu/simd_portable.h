@@ -24,7 +24,8 @@ struct Portable {
         int32_t lane[8];
     };
     struct Weights {
-        int16_t row[8][kGroup];  // widened and put back in order: compilers know how to add products of 16-bit rows
+        int16_t row[8][kGroup];  // widened and put back in order: compilers know how to add products of
+                                 // 16-bit rows
     };
 
     template <class Operation>
@@ -35,14 +36,19 @@ struct Portable {
     }
 
     static F zero() { return set1(0); }
-    static F set1(float x) { return each([&](int) { return x; }); }
-    static F load(const float* p) { return each([&](int i) { return p[i]; }); }
+    static F set1(float x) {
+        return each([&](int) { return x; });
+    }
+    static F load(const float* p) {
+        return each([&](int i) { return p[i]; });
+    }
     static void store(float* p, F x) { std::memcpy(p, x.lane, sizeof x.lane); }
     static F loadHalf(const void* p) {
         return each([&](int i) {
             uint16_t half;
             std::memcpy(&half, static_cast<const char*>(p) + 2 * i, 2);
-            // The exponent is rebased by a multiplication, which makes subnormals right too; infinities stay large.
+            // The exponent is rebased by a multiplication, which makes subnormals right too; infinities stay
+            // large.
             const uint32_t bits = static_cast<uint32_t>(half & 0x7fff) << 13;
             const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16;
             float value;
@@ -74,15 +80,33 @@ struct Portable {
     static F loadInt8(const void* p) {
         return each([&](int i) { return static_cast<float>(static_cast<const int8_t*>(p)[i]); });
     }
-    static F add(F a, F b) { return each([&](int i) { return a.lane[i] + b.lane[i]; }); }
-    static F sub(F a, F b) { return each([&](int i) { return a.lane[i] - b.lane[i]; }); }
-    static F mul(F a, F b) { return each([&](int i) { return a.lane[i] * b.lane[i]; }); }
-    static F div(F a, F b) { return each([&](int i) { return a.lane[i] / b.lane[i]; }); }
-    static F fma(F a, F b, F c) { return each([&](int i) { return a.lane[i] * b.lane[i] + c.lane[i]; }); }
-    static F max(F a, F b) { return each([&](int i) { return a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]; }); }
-    static F min(F a, F b) { return each([&](int i) { return a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i]; }); }
-    static F abs(F a) { return each([&](int i) { return std::fabs(a.lane[i]); }); }
-    static F round(F a) { return each([&](int i) { return std::nearbyintf(a.lane[i]); }); }
+    static F add(F a, F b) {
+        return each([&](int i) { return a.lane[i] + b.lane[i]; });
+    }
+    static F sub(F a, F b) {
+        return each([&](int i) { return a.lane[i] - b.lane[i]; });
+    }
+    static F mul(F a, F b) {
+        return each([&](int i) { return a.lane[i] * b.lane[i]; });
+    }
+    static F div(F a, F b) {
+        return each([&](int i) { return a.lane[i] / b.lane[i]; });
+    }
+    static F fma(F a, F b, F c) {
+        return each([&](int i) { return a.lane[i] * b.lane[i] + c.lane[i]; });
+    }
+    static F max(F a, F b) {
+        return each([&](int i) { return a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]; });
+    }
+    static F min(F a, F b) {
+        return each([&](int i) { return a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i]; });
+    }
+    static F abs(F a) {
+        return each([&](int i) { return std::fabs(a.lane[i]); });
+    }
+    static F round(F a) {
+        return each([&](int i) { return std::nearbyintf(a.lane[i]); });
+    }
     static F scaleByPowerOfTwo(F x, F n) {
         return each([&](int i) { return std::ldexp(x.lane[i], static_cast<int>(n.lane[i])); });
     }
@@ -102,14 +126,22 @@ struct Portable {
     static F replaceFrom(F x, int first, float value) {
         return each([&](int i) { return i >= first ? value : x.lane[i]; });
     }
-    static F swapPairs(F x) { return each([&](int i) { return x.lane[i ^ 1]; }); }
-    static F alternateSign(F x) { return each([&](int i) { return i % 2 == 0 ? -x.lane[i] : x.lane[i]; }); }
-    static F loadDoubled(const float* p) { return each([&](int i) { return p[i / 2]; }); }
+    static F swapPairs(F x) {
+        return each([&](int i) { return x.lane[i ^ 1]; });
+    }
+    static F alternateSign(F x) {
+        return each([&](int i) { return i % 2 == 0 ? -x.lane[i] : x.lane[i]; });
+    }
+    static F loadDoubled(const float* p) {
+        return each([&](int i) { return p[i / 2]; });
+    }
     static void storeInt8(int8_t* p, F x) {
         for (int i = 0; i < 8; ++i) p[i] = static_cast<int8_t>(x.lane[i]);
     }
 
-    static F toFloat(I x) { return each([&](int i) { return static_cast<float>(x.lane[i]); }); }
+    static F toFloat(I x) {
+        return each([&](int i) { return static_cast<float>(x.lane[i]); });
+    }
     static I addScaled128(I high, I low) {
         I result;
         for (int i = 0; i < 8; ++i) result.lane[i] = high.lane[i] * 128 + low.lane[i];
@@ -130,7 +162,8 @@ struct Portable {
     static void unpack8(const std::byte* p, Weights& w) {
         for (int s = 0; s < 8; ++s) {
             for (int row = 0; row < 8; ++row) {
-                for (int b = 0; b < 4; ++b) w.row[row][4 * s + b] = static_cast<int8_t>(p[(s * 8 + row) * 4 + b]);
+                for (int b = 0; b < 4; ++b)
+                    w.row[row][4 * s + b] = static_cast<int8_t>(p[(s * 8 + row) * 4 + b]);
             }
         }
     }

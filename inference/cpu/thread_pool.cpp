@@ -9,8 +9,8 @@
 namespace edgechat::inference::cpu {
 namespace {
 
-// About 30 µs of polling before a worker sleeps: longer than the gap between two loops of a token, shorter than
-// anyone's scheduler slice.
+// About 30 µs of polling before a worker sleeps: longer than the gap between two loops of a token, shorter
+// than anyone's scheduler slice.
 constexpr int kSpins = 2000;
 
 void relax() {
@@ -44,9 +44,10 @@ bool ThreadPool::claimAndRun(uint32_t epoch, int worker) {
         const int chunk = m_chunks.load(std::memory_order_relaxed) - unclaimed;
         const Call call = m_call.load(std::memory_order_relaxed);
         void* const context = m_context.load(std::memory_order_relaxed);
-        // Success proves that the loop is still the one whose fields were read: it cannot have ended with this
-        // chunk unclaimed.
-        if (m_left.compare_exchange_weak(left, left - 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
+        // Success proves that the loop is still the one whose fields were read: it cannot have ended with
+        // this chunk unclaimed.
+        if (m_left.compare_exchange_weak(left, left - 1, std::memory_order_acq_rel,
+                                         std::memory_order_acquire)) {
             call(context, chunk, worker);
             m_done.fetch_add(1, std::memory_order_acq_rel);
             return true;
@@ -66,7 +67,8 @@ void ThreadPool::run(int chunks, Call call, void* context) {
     m_call.store(call, std::memory_order_relaxed);
     m_context.store(context, std::memory_order_relaxed);
     m_done.store(0, std::memory_order_relaxed);
-    m_left.store(static_cast<uint64_t>(epoch) << 32 | static_cast<uint32_t>(chunks), std::memory_order_release);
+    m_left.store(static_cast<uint64_t>(epoch) << 32 | static_cast<uint32_t>(chunks),
+                 std::memory_order_release);
     m_epoch.store(epoch, std::memory_order_seq_cst);
     if (m_sleepers.load(std::memory_order_seq_cst) > 0) m_epoch.notify_all();
 

@@ -1,6 +1,6 @@
-// A persistent pool whose threads claim chunks of a loop from one counter. Built for many short loops in a row
-// (about 150 a token): the caller works too and waits only for chunks that were claimed, so a thread that the
-// kernel took off its core holds nobody up.
+// A persistent pool whose threads claim chunks of a loop from one counter. Built for many short loops in a
+// row (about 150 a token): the caller works too and waits only for chunks that were claimed, so a thread that
+// the kernel took off its core holds nobody up.
 #pragma once
 
 #include <atomic>
@@ -21,12 +21,14 @@ class ThreadPool {
 
     int threads() const { return static_cast<int>(m_workers.size()) + 1; }
 
-    /// Calls body(chunk, worker) once for every chunk in [0, chunks), worker in [0, threads()), and returns when
-    /// all are done. One thread calls it at a time.
+    /// Calls body(chunk, worker) once for every chunk in [0, chunks), worker in [0, threads()), and returns
+    /// when all are done. One thread calls it at a time.
     template <class Body>
     void parallelFor(int chunks, Body&& body) {
         using Plain = std::remove_reference_t<Body>;
-        run(chunks, [](void* context, int chunk, int worker) { (*static_cast<Plain*>(context))(chunk, worker); },
+        run(
+            chunks,
+            [](void* context, int chunk, int worker) { (*static_cast<Plain*>(context))(chunk, worker); },
             const_cast<void*>(static_cast<const void*>(&body)));
     }
 
@@ -37,8 +39,8 @@ class ThreadPool {
     void work(int worker);
     bool claimAndRun(uint32_t epoch, int worker);
 
-    // The running loop. m_left packs {epoch, chunks not yet claimed}: a claim succeeds only for the loop it read,
-    // so the fields beside it are never used after that loop has ended.
+    // The running loop. m_left packs {epoch, chunks not yet claimed}: a claim succeeds only for the loop it
+    // read, so the fields beside it are never used after that loop has ended.
     alignas(64) std::atomic<uint64_t> m_left{0};
     alignas(64) std::atomic<int> m_done{0};
     alignas(64) std::atomic<uint32_t> m_epoch{0};

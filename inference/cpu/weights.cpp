@@ -11,7 +11,9 @@ namespace {
 constexpr uint64_t kChunkBytes = 16u << 20;
 constexpr size_t kAlignment = 64;
 
-size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+size_t aligned(size_t bytes) {
+    return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
 
 struct MatrixPlace {
     const TensorInfo* tensor;
@@ -25,7 +27,8 @@ struct VectorPlace {
 
 class Loader {
   public:
-    Loader(const Checkpoint& checkpoint, ThreadPool& pool, const std::function<bool(uint64_t, uint64_t)>& progress)
+    Loader(const Checkpoint& checkpoint, ThreadPool& pool,
+           const std::function<bool(uint64_t, uint64_t)>& progress)
         : m_checkpoint(checkpoint), m_pool(pool), m_progress(progress) {}
 
     Result<Weights> load(int tileRows) {
@@ -37,11 +40,16 @@ class Loader {
             bytes += aligned(place.matrix->bytes());
             m_totalBytes += place.tensor->bytes;
         }
-        for (const VectorPlace& place : m_vectors) bytes += aligned(static_cast<size_t>(place.tensor->columns) * 4);
+        for (const VectorPlace& place : m_vectors)
+            bytes += aligned(static_cast<size_t>(place.tensor->columns) * 4);
         weights.memory = AlignedBuffer(bytes, AlignedBuffer::Pages::large);
         if (weights.memory.data() == nullptr) {
-            return Error{ErrorCode::doesNotFit, "cannot take memory for the weights of", m_checkpoint.path().string(),
-                         "", "no room for " + std::to_string(bytes >> 20) + " MiB", "a smaller model"};
+            return Error{ErrorCode::doesNotFit,
+                         "cannot take memory for the weights of",
+                         m_checkpoint.path().string(),
+                         "",
+                         "no room for " + std::to_string(bytes >> 20) + " MiB",
+                         "a smaller model"};
         }
         std::byte* next = weights.memory.data();
         for (const VectorPlace& place : m_vectors) {
@@ -52,7 +60,8 @@ class Loader {
             next += aligned(values->size() * 4);
         }
         for (const MatrixPlace& place : m_matrices) {
-            if (Result<void> packed = pack(*place.tensor, *place.matrix, next); !packed) return packed.error();
+            if (Result<void> packed = pack(*place.tensor, *place.matrix, next); !packed)
+                return packed.error();
             place.matrix->data = next;
             next += aligned(place.matrix->bytes());
         }
@@ -85,14 +94,17 @@ class Loader {
 
     // Reads whole tiles of rows, at most about kChunkBytes at a time, and packs them on all threads.
     Result<void> pack(const TensorInfo& tensor, const PackedMatrix& matrix, std::byte* out) {
-        const int tilesPerChunk = std::max<int>(1, static_cast<int>(kChunkBytes / (tensor.rowBytes() * matrix.tileRows)));
+        const int tilesPerChunk =
+            std::max<int>(1, static_cast<int>(kChunkBytes / (tensor.rowBytes() * matrix.tileRows)));
         for (int firstTile = 0; firstTile < matrix.tiles(); firstTile += tilesPerChunk) {
             const int tiles = std::min(tilesPerChunk, matrix.tiles() - firstTile);
             const int64_t firstRow = static_cast<int64_t>(firstTile) * matrix.tileRows;
-            const int64_t rows = std::min<int64_t>(static_cast<int64_t>(tiles) * matrix.tileRows, tensor.rows - firstRow);
+            const int64_t rows =
+                std::min<int64_t>(static_cast<int64_t>(tiles) * matrix.tileRows, tensor.rows - firstRow);
             const size_t bytes = static_cast<size_t>(rows) * tensor.rowBytes();
             if (m_chunk.size() < bytes) m_chunk.resize(bytes);
-            if (Result<void> read = m_checkpoint.readRows(tensor, firstRow, rows, m_chunk.data()); !read) return read;
+            if (Result<void> read = m_checkpoint.readRows(tensor, firstRow, rows, m_chunk.data()); !read)
+                return read;
             std::atomic<bool> finite{true};
             m_pool.parallelFor(tiles, [&](int tile, int) {
                 const int row = tile * matrix.tileRows;
@@ -103,12 +115,17 @@ class Loader {
                 }
             });
             if (!finite.load()) {
-                return Error{ErrorCode::badInput, "cannot load", m_checkpoint.path().string(), tensor.name,
-                             "a block scale that is not a finite number", "finite weights; the file is damaged"};
+                return Error{ErrorCode::badInput,
+                             "cannot load",
+                             m_checkpoint.path().string(),
+                             tensor.name,
+                             "a block scale that is not a finite number",
+                             "finite weights; the file is damaged"};
             }
             m_doneBytes += bytes;
             if (m_progress && !m_progress(m_doneBytes, m_totalBytes)) {
-                return Error{ErrorCode::interrupted, "loading was stopped", m_checkpoint.path().string(), "", "", ""};
+                return Error{
+                    ErrorCode::interrupted, "loading was stopped", m_checkpoint.path().string(), "", "", ""};
             }
         }
         return {};

@@ -1,5 +1,5 @@
-// A model's weights in the kernels' layout, packed while the checkpoint is streamed: beside the packed weights no
-// more than one chunk of the file is in memory.
+// A model's weights in the kernels' layout, packed while the checkpoint is streamed: beside the packed
+// weights no more than one chunk of the file is in memory.
 #pragma once
 
 #include <functional>

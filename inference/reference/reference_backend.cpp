@@ -21,7 +21,9 @@ float dot(const float* a, const float* b, int64_t n) {
     return total;
 }
 
-float silu(float x) { return x / (1.0f + std::exp(-x)); }
+float silu(float x) {
+    return x / (1.0f + std::exp(-x));
+}
 
 }  // namespace
 
@@ -46,7 +48,8 @@ Result<std::unique_ptr<ReferenceBackend>> ReferenceBackend::load(
         } else {
             Matrix& matrix = backend->m_weights[tensor.name];
             matrix.resize(tensor.bytes);
-            if (Result<void> read = file.readRows(tensor, 0, tensor.rows, matrix.data()); !read) return read.error();
+            if (Result<void> read = file.readRows(tensor, 0, tensor.rows, matrix.data()); !read)
+                return read.error();
         }
         backend->m_weightBytes += tensor.bytes;
         if (progress && !progress(backend->m_weightBytes, file.fileBytes())) {
@@ -66,7 +69,8 @@ void ReferenceBackend::multiply(const TensorInfo& w, const float* x, int tokens,
     constexpr int kRows = 16;
     m_pool.parallelFor(static_cast<int>((w.rows + kRows - 1) / kRows), [&](int chunk, int) {
         std::vector<float> row(static_cast<size_t>(w.columns));
-        for (int64_t r = int64_t{chunk} * kRows; r < std::min<int64_t>(w.rows, int64_t{chunk + 1} * kRows); ++r) {
+        for (int64_t r = int64_t{chunk} * kRows; r < std::min<int64_t>(w.rows, int64_t{chunk + 1} * kRows);
+             ++r) {
             dequantizeRow(w.type, stored + static_cast<uint64_t>(r) * w.rowBytes(), w.columns, row.data());
             for (int t = 0; t < tokens; ++t) {
                 float& out = y[t * w.rows + r];
@@ -136,7 +140,8 @@ void ReferenceBackend::queryKeyValue(int layer) {
     multiply(w.key, m_xn.data(), m_tokens, k, false);
     multiply(w.value, m_xn.data(), m_tokens, v, false);
     for (int t = 0; t < m_tokens; ++t) {
-        rope(m_q.data() + static_cast<size_t>(t) * static_cast<size_t>(m_config.queryWidth()), m_config.heads, m_start + t);
+        rope(m_q.data() + static_cast<size_t>(t) * static_cast<size_t>(m_config.queryWidth()), m_config.heads,
+             m_start + t);
         rope(k + static_cast<size_t>(t) * kvWidth, m_config.kvHeads, m_start + t);
     }
 }
@@ -150,12 +155,14 @@ void ReferenceBackend::attend(int layer) {
     m_a.resize(m_q.size());
     m_pool.parallelFor(m_tokens * m_config.heads, [&](int index, int) {
         const int t = index / m_config.heads, head = index % m_config.heads;
-        const int seen = m_start + t + 1;                                    // positions 0 .. start + t
+        const int seen = m_start + t + 1;  // positions 0 .. start + t
         const float* q = m_q.data() + static_cast<size_t>(index) * static_cast<size_t>(d);  // [headSize]
         float* a = m_a.data() + static_cast<size_t>(index) * static_cast<size_t>(d);        // [headSize]
-        std::vector<float> p(static_cast<size_t>(seen));                     // scores, then weights
+        std::vector<float> p(static_cast<size_t>(seen));  // scores, then weights
         const auto row = [&](const float* cache, int s) {
-            return cache + (static_cast<size_t>(s) * static_cast<size_t>(m_config.kvHeads) + static_cast<size_t>(head / group)) * static_cast<size_t>(d);
+            return cache + (static_cast<size_t>(s) * static_cast<size_t>(m_config.kvHeads) +
+                            static_cast<size_t>(head / group)) *
+                               static_cast<size_t>(d);
         };
         for (int s = 0; s < seen; ++s) p[static_cast<size_t>(s)] = dot(q, row(keys, s), d) * scale;
         const float maximum = *std::max_element(p.begin(), p.end());
@@ -188,7 +195,8 @@ void ReferenceBackend::mlpDown(int layer) {
 
 void ReferenceBackend::head(int count, float* logits) {
     const ModelTensors& w = m_checkpoint->tensors();
-    const float* x = m_x.data() + static_cast<size_t>(m_tokens - count) * static_cast<size_t>(m_config.hidden);
+    const float* x =
+        m_x.data() + static_cast<size_t>(m_tokens - count) * static_cast<size_t>(m_config.hidden);
     rmsNorm(x, w.outputNorm, count, m_xn.data());
     multiply(w.head ? *w.head : w.embedding, m_xn.data(), count, logits, false);
 }

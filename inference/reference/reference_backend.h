@@ -1,6 +1,6 @@
-// The forward pass as the papers write it, in fp32 on the checkpoint's own values: the oracle of every test and the
-// documentation of the model. Touvron et al. 2023 (LLaMA), Zhang and Sennrich 2019 (RMSNorm), Su et al. 2021 (RoPE),
-// Shazeer 2020 (SwiGLU), Ainslie et al. 2023 (grouped queries).
+// The forward pass as the papers write it, in fp32 on the checkpoint's own values: the oracle of every test
+// and the documentation of the model. Touvron et al. 2023 (LLaMA), Zhang and Sennrich 2019 (RMSNorm), Su et
+// al. 2021 (RoPE), Shazeer 2020 (SwiGLU), Ainslie et al. 2023 (grouped queries).
 #pragma once
 
 #include <functional>
@@ -47,18 +47,18 @@ class ReferenceBackend final : public Backend {
     std::unique_ptr<Checkpoint> m_checkpoint;
     const ModelConfig& m_config;
     cpu::ThreadPool m_pool;
-    std::map<std::string, Matrix> m_weights;             // by tensor name, as stored
+    std::map<std::string, Matrix> m_weights;              // by tensor name, as stored
     std::map<std::string, std::vector<float>> m_vectors;  // norms
     std::vector<float> m_inverseFrequencies;
     uint64_t m_weightBytes = 0;
 
-    int m_tokens = 0, m_start = 0;            // the batch: T tokens from position `start`
-    std::vector<float> m_x;                   // [T, hidden] residual stream
-    std::vector<float> m_xn;                  // [T, hidden] normalized
-    std::vector<float> m_q;                   // [T, heads, headSize]
-    std::vector<float> m_a;                   // [T, heads, headSize] attention's output
-    std::vector<float> m_h, m_up;             // [T, ffn]
-    std::vector<std::vector<float>> m_keys;   // per layer [context, kvHeads, headSize]
+    int m_tokens = 0, m_start = 0;             // the batch: T tokens from position `start`
+    std::vector<float> m_x;                    // [T, hidden] residual stream
+    std::vector<float> m_xn;                   // [T, hidden] normalized
+    std::vector<float> m_q;                    // [T, heads, headSize]
+    std::vector<float> m_a;                    // [T, heads, headSize] attention's output
+    std::vector<float> m_h, m_up;              // [T, ffn]
+    std::vector<std::vector<float>> m_keys;    // per layer [context, kvHeads, headSize]
     std::vector<std::vector<float>> m_values;  // per layer [context, kvHeads, headSize]
 };
 

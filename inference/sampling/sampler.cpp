@@ -70,7 +70,8 @@ int Sampler::sample(std::span<float> logits, std::span<const int> recent) {
         return a.weight != b.weight ? a.weight > b.weight : a.token < b.token;
     };
     if (m_options.topK > 0 && static_cast<size_t>(m_options.topK) < m_candidates.size()) {
-        std::nth_element(m_candidates.begin(), m_candidates.begin() + m_options.topK, m_candidates.end(), better);
+        std::nth_element(m_candidates.begin(), m_candidates.begin() + m_options.topK, m_candidates.end(),
+                         better);
         m_candidates.resize(static_cast<size_t>(m_options.topK));
     }
     std::sort(m_candidates.begin(), m_candidates.end(), better);

@@ -8,10 +8,10 @@
 namespace edgechat::inference {
 
 struct SamplingOptions {
-    float temperature = 0.7f;  ///< 0: greedy, the smallest id among equal logits
-    int topK = 40;             ///< 0: off
-    float topP = 0.95f;        ///< 1: off
-    float minP = 0.05f;        ///< 0: off; keeps tokens of at least minP times the best one's probability
+    float temperature = 0.7f;    ///< 0: greedy, the smallest id among equal logits
+    int topK = 40;               ///< 0: off
+    float topP = 0.95f;          ///< 1: off
+    float minP = 0.05f;          ///< 0: off; keeps tokens of at least minP times the best one's probability
     float repeatPenalty = 1.0f;  ///< 1: off; logits of recent tokens are divided (if > 0) or multiplied by it
     int repeatWindow = 64;       ///< tokens looked back at
     uint64_t seed = 0;           ///< 0: a fresh one for each answer

@@ -1,5 +1,5 @@
-// How far the CPU backend's int8 activations and fp16 cache take the starter model from its own fp32 forward pass.
-// The bounds are the project's; README.md tells the figures over the whole text.
+// How far the CPU backend's int8 activations and fp16 cache take the starter model from its own fp32 forward
+// pass. The bounds are the project's; README.md tells the figures over the whole text.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

@@ -17,7 +17,8 @@ using edgechat::testing::TinyModelOptions;
 class CpuBackendTest : public ::testing::Test {
   protected:
     std::unique_ptr<Checkpoint> write(const TinyModelOptions& options) {
-        const std::filesystem::path path = std::filesystem::path(::testing::TempDir()) /
+        const std::filesystem::path path =
+            std::filesystem::path(::testing::TempDir()) /
             ("cpu_" + std::to_string(::testing::UnitTest::GetInstance()->random_seed()) + "_" +
              ::testing::UnitTest::GetInstance()->current_test_info()->name() + ".gguf");
         EXPECT_TRUE(edgechat::testing::writeTinyModel(path, options));
@@ -43,12 +44,14 @@ class CpuBackendTest : public ::testing::Test {
     }
 
     /// Logits of all tokens, computed in chunks of the given size.
-    static std::vector<float> logits(Backend& backend, const ModelConfig& config, const std::vector<int>& tokens, int chunk) {
+    static std::vector<float> logits(Backend& backend, const ModelConfig& config,
+                                     const std::vector<int>& tokens, int chunk) {
         std::vector<float> all(tokens.size() * static_cast<size_t>(config.vocab));
         for (size_t first = 0; first < tokens.size(); first += static_cast<size_t>(chunk)) {
             const size_t count = std::min(static_cast<size_t>(chunk), tokens.size() - first);
-            forward(backend, config, std::span<const int>(tokens).subspan(first, count), static_cast<int>(first),
-                    static_cast<int>(count), all.data() + first * static_cast<size_t>(config.vocab));
+            forward(backend, config, std::span<const int>(tokens).subspan(first, count),
+                    static_cast<int>(first), static_cast<int>(count),
+                    all.data() + first * static_cast<size_t>(config.vocab));
         }
         return all;
     }

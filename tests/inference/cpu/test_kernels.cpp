@@ -25,53 +25,51 @@ INSTANTIATE_TEST_SUITE_P(Machine, KernelTest, ::testing::ValuesIn(usableKernels(
 
 struct Quantized {
     std::vector<float> dense;
-    std::vector<int8_t> quants, low;
+    std::vector<int8_t> high, low;
     std::vector<float> scales;
     std::vector<int32_t> sums;
     Activations view;
 
     float value(int token, int k) const {
-        const size_t i = static_cast<size_t>(token) * static_cast<size_t>(view.columns) + static_cast<size_t>(k);
-        const int quant = view.low != nullptr ? 128 * quants[i] + low[i] : quants[i];
-        return scales[i / kGroup] * static_cast<float>(quant);
+        const size_t i =
+            static_cast<size_t>(token) * static_cast<size_t>(view.columns) + static_cast<size_t>(k);
+        return scales[i / kGroup] * static_cast<float>(128 * high[i] + low[i]);
     }
 };
 
-Quantized quantized(const Kernels& kernels, int tokens, int columns, bool wide) {
+Quantized quantized(const Kernels& kernels, int tokens, int columns) {
     Quantized q;
     const size_t count = static_cast<size_t>(tokens) * static_cast<size_t>(columns);
     q.dense = RandomValues(3).vector(count, 2.5f);
-    q.quants.resize(count);
+    q.high.resize(count);
     q.low.resize(count);
     q.scales.resize(count / kGroup + 1);
     q.sums.resize(count / kGroup + 1);
-    q.view = {q.dense.data(), q.quants.data(), wide ? q.low.data() : nullptr, q.scales.data(), q.sums.data(), columns, tokens};
+    q.view = {q.dense.data(), q.high.data(), q.low.data(), q.scales.data(), q.sums.data(), columns, tokens};
     for (int t = 0; t < tokens && columns % kGroup == 0; ++t) {
         const size_t offset = static_cast<size_t>(t) * static_cast<size_t>(columns);
         kernels.quantize(q.dense.data() + offset, columns,
-                         {q.quants.data() + offset, wide ? q.low.data() + offset : nullptr,
-                          q.scales.data() + offset / kGroup, q.sums.data() + offset / kGroup});
+                         {q.high.data() + offset, q.low.data() + offset, q.scales.data() + offset / kGroup,
+                          q.sums.data() + offset / kGroup});
     }
     return q;
 }
 
 TEST_P(KernelTest, quantizesToTheNearestStepAndCountsTheSums) {
-    for (const bool wide : {false, true}) {
-        const Quantized q = quantized(kernels, 2, 96, wide);
-        for (int t = 0; t < 2; ++t) {
-            for (int group = 0; group < 3; ++group) {
-                float largest = 0;
-                int32_t sum = 0;
-                for (int k = group * kGroup; k < (group + 1) * kGroup; ++k) {
-                    const size_t i = static_cast<size_t>(t * 96 + k);
-                    largest = std::max(largest, std::fabs(q.dense[i]));
-                    sum += wide ? 128 * q.quants[i] + q.low[i] : q.quants[i];
-                }
-                const float step = largest / (wide ? 16256.0f : 127.0f);
-                EXPECT_EQ(q.sums[static_cast<size_t>(t * 3 + group)], sum);
-                for (int k = group * kGroup; k < (group + 1) * kGroup; ++k) {
-                    EXPECT_NEAR(q.value(t, k), q.dense[static_cast<size_t>(t * 96 + k)], step * 0.501f);
-                }
+    const Quantized q = quantized(kernels, 2, 96);
+    for (int t = 0; t < 2; ++t) {
+        for (int group = 0; group < 3; ++group) {
+            float largest = 0;
+            int32_t sum = 0;
+            for (int k = group * kGroup; k < (group + 1) * kGroup; ++k) {
+                const size_t i = static_cast<size_t>(t * 96 + k);
+                largest = std::max(largest, std::fabs(q.dense[i]));
+                sum += 128 * q.high[i] + q.low[i];
+            }
+            EXPECT_EQ(q.sums[static_cast<size_t>(t * 3 + group)], sum);
+            for (int k = group * kGroup; k < (group + 1) * kGroup; ++k) {
+                EXPECT_NEAR(q.value(t, k), q.dense[static_cast<size_t>(t * 96 + k)],
+                            largest / 16256 * 0.501f);
             }
         }
     }
@@ -79,13 +77,14 @@ TEST_P(KernelTest, quantizesToTheNearestStepAndCountsTheSums) {
 
 TEST_P(KernelTest, quantizesZerosToZeros) {
     std::vector<float> zeros(kGroup);
-    std::vector<int8_t> quants(kGroup, 1);
+    std::vector<int8_t> high(kGroup, 1), low(kGroup, 1);
     float scale = 1;
     int32_t sum = 1;
-    kernels.quantize(zeros.data(), kGroup, {quants.data(), nullptr, &scale, &sum});
+    kernels.quantize(zeros.data(), kGroup, {high.data(), low.data(), &scale, &sum});
     EXPECT_EQ(scale, 0);
     EXPECT_EQ(sum, 0);
-    EXPECT_EQ(quants, std::vector<int8_t>(kGroup, 0));
+    EXPECT_EQ(high, std::vector<int8_t>(kGroup, 0));
+    EXPECT_EQ(low, std::vector<int8_t>(kGroup, 0));
 }
 
 TEST_P(KernelTest, multipliesEveryWeightTypeForAnyNumberOfTokens) {
@@ -93,40 +92,44 @@ TEST_P(KernelTest, multipliesEveryWeightTypeForAnyNumberOfTokens) {
     for (const TensorType type : {TensorType::q4_0, TensorType::q4_1, TensorType::q8_0, TensorType::f16,
                                   TensorType::bf16, TensorType::f32}) {
         const TensorInfo tensor{"w", type, rows, columns, 0, 0};
-        const std::string stored = edgechat::testing::encodeTensor(type, RandomValues(9).vector(rows * columns));
+        const std::string stored =
+            edgechat::testing::encodeTensor(type, RandomValues(9).vector(rows * columns));
         PackedMatrix matrix = packedShape(tensor, kernels.tileRows);
         const AlignedBuffer memory(matrix.bytes(), AlignedBuffer::Pages::small);
         matrix.data = memory.data();
         for (int tile = 0; tile < matrix.tiles(); ++tile) {
             const int row = tile * matrix.tileRows;
-            ASSERT_TRUE(packTile(matrix, reinterpret_cast<const std::byte*>(stored.data()) + tensor.rowBytes() * static_cast<size_t>(row),
-                                 std::min(matrix.tileRows, rows - row), memory.data() + matrix.tileBytes * static_cast<size_t>(tile)));
+            ASSERT_TRUE(packTile(matrix,
+                                 reinterpret_cast<const std::byte*>(stored.data()) +
+                                     tensor.rowBytes() * static_cast<size_t>(row),
+                                 std::min(matrix.tileRows, rows - row),
+                                 memory.data() + matrix.tileBytes * static_cast<size_t>(tile)));
         }
-        for (const bool wide : {false, true}) {
-            if (wide && matrix.dense()) continue;
-            for (const int tokens : {1, 2, 3, 5, 16, 31}) {
-                const Quantized q = quantized(kernels, tokens, columns, wide);
-                const int stride = rows + 3;
-                for (const bool accumulate : {false, true}) {
-                    std::vector<float> out(static_cast<size_t>(tokens * stride), 0.5f);
-                    for (int tile = 0; tile < matrix.tiles(); ++tile) {
-                        kernels.multiplyTile(matrix, tile, q.view, out.data() + tile * matrix.tileRows, stride, accumulate);
-                    }
-                    std::vector<float> row(columns);
-                    for (int r = 0; r < stride; ++r) {
-                        if (r < rows) unpackRow(matrix, r, row.data());
-                        for (int t = 0; t < tokens; ++t) {
-                            double expected = 0.5;  // columns past the rows stay as they were
-                            if (r < rows) {
-                                expected = accumulate ? 0.5 : 0;
-                                for (int k = 0; k < columns; ++k) {
-                                    const double a = matrix.dense() ? q.dense[static_cast<size_t>(t * columns + k)] : q.value(t, k);
-                                    expected += a * row[static_cast<size_t>(k)];
-                                }
+        for (const int tokens : {1, 2, 3, 5, 16, 31}) {
+            const Quantized q = quantized(kernels, tokens, columns);
+            const int stride = rows + 3;
+            for (const bool accumulate : {false, true}) {
+                std::vector<float> out(static_cast<size_t>(tokens * stride), 0.5f);
+                for (int tile = 0; tile < matrix.tiles(); ++tile) {
+                    kernels.multiplyTile(matrix, tile, q.view, out.data() + tile * matrix.tileRows, stride,
+                                         accumulate);
+                }
+                std::vector<float> row(columns);
+                for (int r = 0; r < stride; ++r) {
+                    if (r < rows) unpackRow(matrix, r, row.data());
+                    for (int t = 0; t < tokens; ++t) {
+                        double expected = 0.5;  // columns past the rows stay as they were
+                        if (r < rows) {
+                            expected = accumulate ? 0.5 : 0;
+                            for (int k = 0; k < columns; ++k) {
+                                const double a = matrix.dense()
+                                                     ? q.dense[static_cast<size_t>(t * columns + k)]
+                                                     : q.value(t, k);
+                                expected += a * row[static_cast<size_t>(k)];
                             }
-                            ASSERT_NEAR(out[static_cast<size_t>(t * stride + r)], expected, 2e-4)
-                                << tensorTypeName(type) << " row " << r << " token " << t << " of " << tokens;
                         }
+                        ASSERT_NEAR(out[static_cast<size_t>(t * stride + r)], expected, 2e-4)
+                            << tensorTypeName(type) << " row " << r << " token " << t << " of " << tokens;
                     }
                 }
             }
@@ -147,13 +150,14 @@ TEST_P(KernelTest, survivesTheLargestWeightsAndActivations) {
         matrix.data = memory.data();
         ASSERT_TRUE(packTile(matrix, reinterpret_cast<const std::byte*>(row.data()), 1, memory.data()));
         for (const float sign : {1.0f, -1.0f}) {
-            Quantized q = quantized(kernels, 1, columns, false);
+            Quantized q = quantized(kernels, 1, columns);
             std::fill(q.dense.begin(), q.dense.end(), sign * 127.0f);
-            kernels.quantize(q.dense.data(), columns, {q.quants.data(), nullptr, q.scales.data(), q.sums.data()});
+            kernels.quantize(q.dense.data(), columns,
+                             {q.high.data(), q.low.data(), q.scales.data(), q.sums.data()});
             float out = 0;
             kernels.multiplyTile(matrix, 0, q.view, &out, 1, false);
             const float weight = type == TensorType::q8_0 ? -128.0f : 7.0f;
-            EXPECT_FLOAT_EQ(out, weight * sign * 127 * columns);
+            EXPECT_FLOAT_EQ(out, weight * sign * 127 * columns) << tensorTypeName(type);
         }
     }
 }
@@ -188,7 +192,8 @@ TEST_P(KernelTest, turnsNeighbouringPairs) {
 }
 
 TEST_P(KernelTest, computesSiluTimesUp) {
-    std::vector<float> gate = {-200, -90, -20, -1, -1e-3f, 0, 1e-3f, 1, 5, 20, 90, 200, 0.25f, -0.5f, 3, -3, 7, -7, 11};
+    std::vector<float> gate = {-200, -90, -20,   -1,    -1e-3f, 0,  1e-3f, 1,  5, 20,
+                               90,   200, 0.25f, -0.5f, 3,      -3, 7,     -7, 11};
     const std::vector<float> before = gate, up = RandomValues(5).vector(gate.size());
     kernels.siluMultiply(gate.data(), up.data(), static_cast<int>(gate.size()));
     for (size_t i = 0; i < gate.size(); ++i) {
@@ -215,8 +220,8 @@ TEST_P(KernelTest, attendsLikeSoftmaxInDoublePrecision) {
                 const int width = config.heads * headSize;
                 const std::vector<float> queries = random.vector(static_cast<size_t>(tokens * width), 0.4f);
                 const int rows = tokens * group, padded = paddedHead(headSize);
-                std::vector<float> maxima(static_cast<size_t>(rows), kNoMaximum), sums(static_cast<size_t>(rows)),
-                    outputs(static_cast<size_t>(rows * padded)),
+                std::vector<float> maxima(static_cast<size_t>(rows), kNoMaximum),
+                    sums(static_cast<size_t>(rows)), outputs(static_cast<size_t>(rows * padded)),
                     scratch(static_cast<size_t>(attentionScratchFloats(headSize, rows)));
                 AttentionTask task;
                 task.kv = cache.view(0);
@@ -233,15 +238,18 @@ TEST_P(KernelTest, attendsLikeSoftmaxInDoublePrecision) {
                     std::vector<double> expected(static_cast<size_t>(headSize));
                     for (int p = 0; p <= first + row / group; ++p) {
                         double score = 0;
-                        for (int d = 0; d < headSize; ++d) score += double{q[d]} * keys[static_cast<size_t>(p)][static_cast<size_t>(d)];
+                        for (int d = 0; d < headSize; ++d)
+                            score += double{q[d]} * keys[static_cast<size_t>(p)][static_cast<size_t>(d)];
                         total += std::exp(score);
                         for (int d = 0; d < headSize; ++d) {
-                            expected[static_cast<size_t>(d)] += std::exp(score) * values[static_cast<size_t>(p)][static_cast<size_t>(d)];
+                            expected[static_cast<size_t>(d)] +=
+                                std::exp(score) * values[static_cast<size_t>(p)][static_cast<size_t>(d)];
                         }
                     }
                     for (int d = 0; d < headSize; ++d) {
-                        ASSERT_NEAR(outputs[static_cast<size_t>(row * padded + d)] / sums[static_cast<size_t>(row)],
-                                    expected[static_cast<size_t>(d)] / total, tolerance)
+                        ASSERT_NEAR(
+                            outputs[static_cast<size_t>(row * padded + d)] / sums[static_cast<size_t>(row)],
+                            expected[static_cast<size_t>(d)] / total, tolerance)
                             << "head size " << headSize << " group " << group << " row " << row;
                     }
                 }

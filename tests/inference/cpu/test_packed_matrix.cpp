@@ -36,7 +36,8 @@ Packed pack(TensorType type, int rows, int columns, int tileRows, const std::str
 
 std::string randomStored(TensorType type, int rows, int columns) {
     return edgechat::testing::encodeTensor(
-        type, edgechat::testing::RandomValues(7).vector(static_cast<size_t>(rows) * static_cast<size_t>(columns)));
+        type,
+        edgechat::testing::RandomValues(7).vector(static_cast<size_t>(rows) * static_cast<size_t>(columns)));
 }
 
 TEST(PackedMatrix, keepsEveryWeightExactly) {
@@ -48,8 +49,9 @@ TEST(PackedMatrix, keepsEveryWeightExactly) {
             ASSERT_TRUE(packed.finite);
             std::vector<float> expected(columns), found(columns);
             for (int row = 0; row < rows; ++row) {
-                dequantizeRow(type, packed.stored.data() + packed.tensor.rowBytes() * static_cast<size_t>(row), columns,
-                              expected.data());
+                dequantizeRow(type,
+                              packed.stored.data() + packed.tensor.rowBytes() * static_cast<size_t>(row),
+                              columns, expected.data());
                 unpackRow(packed.matrix, row, found.data());
                 for (int k = 0; k < columns; ++k) {
                     ASSERT_FLOAT_EQ(found[static_cast<size_t>(k)], expected[static_cast<size_t>(k)])

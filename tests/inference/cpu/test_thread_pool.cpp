@@ -13,7 +13,8 @@ TEST(ThreadPool, runsEveryChunkOfEveryLoopOnce) {
         ThreadPool pool(threads);
         ASSERT_EQ(pool.threads(), threads);
         for (int loop = 0; loop < 3000; ++loop) {
-            const int chunks = loop % 37;  // loops of changing length: a late claim must not reach into the next one
+            const int chunks =
+                loop % 37;  // loops of changing length: a late claim must not reach into the next one
             std::vector<std::atomic<int>> runs(static_cast<size_t>(chunks));
             pool.parallelFor(chunks, [&](int chunk, int worker) {
                 ASSERT_GE(worker, 0);

@@ -16,7 +16,8 @@ class EngineTest : public ::testing::Test {
   protected:
     void SetUp() override {
         m_path = fs::path(::testing::TempDir()) /
-                 (std::string("engine_") + ::testing::UnitTest::GetInstance()->current_test_info()->name() + ".gguf");
+                 (std::string("engine_") + ::testing::UnitTest::GetInstance()->current_test_info()->name() +
+                  ".gguf");
         ASSERT_TRUE(edgechat::testing::writeTinyModel(m_path));
     }
     void TearDown() override { fs::remove(m_path); }
@@ -84,7 +85,8 @@ TEST_F(EngineTest, computesOnlyWhatTheLastTurnDidNot) {
     EXPECT_EQ(reused->statistics.promptTokens, static_cast<int>(second.prompt.size()));
     ASSERT_GE(progress.size(), 2u);
     EXPECT_EQ(progress.front(), std::make_pair(known, static_cast<int>(second.prompt.size())));
-    EXPECT_EQ(progress.back(), std::make_pair(static_cast<int>(second.prompt.size()), static_cast<int>(second.prompt.size())));
+    EXPECT_EQ(progress.back(),
+              std::make_pair(static_cast<int>(second.prompt.size()), static_cast<int>(second.prompt.size())));
 
     std::unique_ptr<Engine> fresh = load();
     Result<GenerateResult> oneShot = fresh->generate(second);
@@ -94,7 +96,8 @@ TEST_F(EngineTest, computesOnlyWhatTheLastTurnDidNot) {
 
 TEST_F(EngineTest, scoresTheSameLogitsInOnePromptAndInTwoTurns) {
     std::unique_ptr<Engine> engine = load();
-    const std::vector<int> tokens = engine->tokenizer().encode("hello the in there again and again", SpecialTokens::asText);
+    const std::vector<int> tokens =
+        engine->tokenizer().encode("hello the in there again and again", SpecialTokens::asText);
     std::vector<float> oneShot, afterTurn;
     ASSERT_TRUE(engine->score(tokens, [&](int position, std::span<const float> logits) {
         if (position + 1 == static_cast<int>(tokens.size())) oneShot.assign(logits.begin(), logits.end());
@@ -135,8 +138,10 @@ TEST_F(EngineTest, refusesAPromptThatLeavesNoRoomAndBadTokens) {
     Result<GenerateResult> result = engine->generate(tooLong);
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code, ErrorCode::badInput);
-    EXPECT_NE(result.error().message().find("found 8 tokens, expected fewer than 8"), std::string::npos) << result.error().message();
-    for (const std::vector<int>& prompt : {std::vector<int>{}, std::vector<int>{-1}, std::vector<int>{1 << 20}}) {
+    EXPECT_NE(result.error().message().find("found 8 tokens, expected fewer than 8"), std::string::npos)
+        << result.error().message();
+    for (const std::vector<int>& prompt :
+         {std::vector<int>{}, std::vector<int>{-1}, std::vector<int>{1 << 20}}) {
         GenerateRequest bad;
         bad.prompt = prompt;
         EXPECT_FALSE(engine->generate(bad));
@@ -152,7 +157,10 @@ TEST_F(EngineTest, stopsBeforeTheNextChunkOfAPrompt) {
     GenerateCallbacks callbacks;
     callbacks.stop = &stop;
     int last = 0;
-    callbacks.onPrefill = [&](int done, int) { last = done; if (done > 0) stop = true; };
+    callbacks.onPrefill = [&](int done, int) {
+        last = done;
+        if (done > 0) stop = true;
+    };
     GenerateRequest longPrompt;
     longPrompt.prompt.assign(1000, 20);
     Result<GenerateResult> result = engine->generate(longPrompt, callbacks);
@@ -170,7 +178,9 @@ TEST_F(EngineTest, stopsAfterTheRunningTokenAndKeepsTheText) {
     callbacks.stop = &stop;
     std::string shown;
     callbacks.onText = [&](std::string_view text) { shown += text; };
-    callbacks.onToken = [&](int generated) { if (generated == 5) stop = true; };
+    callbacks.onToken = [&](int generated) {
+        if (generated == 5) stop = true;
+    };
     Result<GenerateResult> result = engine->generate(request(*engine, "hello", 50), callbacks);
     ASSERT_TRUE(result);
     EXPECT_EQ(result->stopReason, StopReason::interrupted);

@@ -25,7 +25,9 @@ struct Golden {
 
 Golden readGolden() {
     std::ifstream file(EDGECHAT_TESTS_DATA "/smollm2_reference_logits.bin", std::ios::binary);
-    const auto read = [&](void* out, size_t bytes) { file.read(static_cast<char*>(out), static_cast<std::streamsize>(bytes)); };
+    const auto read = [&](void* out, size_t bytes) {
+        file.read(static_cast<char*>(out), static_cast<std::streamsize>(bytes));
+    };
     char magic[8], sha[64];
     uint32_t count = 0, kept = 0, textBytes = 0;
     read(magic, 8), read(sha, 64), read(&count, 4), read(&kept, 4), read(&textBytes, 4);
@@ -60,8 +62,8 @@ TEST(ReferenceBackend, computesTheLogitsThatTransformersComputes) {
     float worst = 0;
     for (size_t first = 0; first < golden.tokens.size(); first += 64) {
         const size_t count = std::min<size_t>(64, golden.tokens.size() - first);
-        forward(**backend, config, std::span<const int>(golden.tokens).subspan(first, count), static_cast<int>(first),
-                static_cast<int>(count), logits.data());
+        forward(**backend, config, std::span<const int>(golden.tokens).subspan(first, count),
+                static_cast<int>(first), static_cast<int>(count), logits.data());
         for (size_t t = 0; t < count; ++t) {
             const Golden::Position& expected = golden.positions[first + t];
             const float* found = logits.data() + t * vocab;
@@ -70,7 +72,8 @@ TEST(ReferenceBackend, computesTheLogitsThatTransformersComputes) {
             }
             double sum = 0;
             for (size_t i = 0; i < vocab; ++i) sum += std::exp(double{found[i]} - expected.logSumExp);
-            ASSERT_NEAR(std::log(sum), 0, 1e-3) << "the logits that the file does not keep, position " << first + t;
+            ASSERT_NEAR(std::log(sum), 0, 1e-3)
+                << "the logits that the file does not keep, position " << first + t;
             ASSERT_EQ(std::max_element(found, found + vocab) - found, expected.best);
         }
     }

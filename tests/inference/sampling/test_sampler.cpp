@@ -41,7 +41,9 @@ void expectShares(const std::vector<double>& found, const std::vector<double>& e
     }
 }
 
-TEST(Sampler, drawsInProportionToTheSoftmax) { expectShares(shares(plain()), {0.15, 0.5, 0.05, 0.3}); }
+TEST(Sampler, drawsInProportionToTheSoftmax) {
+    expectShares(shares(plain()), {0.15, 0.5, 0.05, 0.3});
+}
 
 TEST(Sampler, isGreedyAtTemperatureZeroWithTheSmallestIdOfEquals) {
     SamplingOptions options = plain();
@@ -106,8 +108,9 @@ TEST(Sampler, repeatsItselfForASeedAndDiffersWithoutOne) {
 }
 
 TEST(Sampler, givesATokenEvenForLogitsThatAreNotNumbers) {
-    for (const float broken : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
-                               -std::numeric_limits<float>::infinity()}) {
+    for (const float broken :
+         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+          -std::numeric_limits<float>::infinity()}) {
         Sampler sampler(plain());
         std::vector<float> logits(5, broken);
         const int token = sampler.sample(logits, std::vector<int>{99, -1});
