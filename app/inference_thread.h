@@ -60,28 +60,48 @@ class InferenceThread : public QObject {
     explicit InferenceThread(QObject* parent = nullptr);
     ~InferenceThread() override;
 
-    /// Gives up the loaded model, then loads. A load that is under way is ended first.
+    /// Gives up the loaded model, then loads. A load or answer that is under way is ended first; of several
+    /// loads only the last one is reported.
     void load(const QString& path, const inference::EngineOptions& options);
     void unload();
-    void generate(AnswerRequest request);   ///< one at a time, after the model was loaded
+    void generate(AnswerRequest request);   ///< one at a time; answered() follows in any case
     void stop();                            ///< ends the running answer after its chunk or token
     void countTokens(const QString& text);  ///< answered by counted(), also while an answer is being written
     void finish();                          ///< ends the running load or answer and the thread. Blocks
 
+    bool answering() const { return m_answering; }
     TokenBuffer& buffer() { return m_buffer; }
-    double loadProgress() const { return m_progress.load(std::memory_order_relaxed); }
+    double loadProgress() const { return m_progress.load(std::memory_order_relaxed); }  ///< 0..1
 
   Q_SIGNALS:
     void loaded(const edgechat::app::LoadedModel& model);
     void loadFailed(const edgechat::app::LoadFailure& failure);
-    void loadCancelled();
     void unloaded();
+    void began();  ///< an answer
     void answered(const edgechat::app::AnswerOutcome& outcome);
     void counted(int tokens);
 
   private:
+    using Flag = std::shared_ptr<std::atomic<bool>>;
+
+    void giveUpModel();  // worker
+    std::optional<LoadFailure> loadEngine(const QString& path, const inference::EngineOptions& options,
+                                          const Flag& cancel);                          // worker
+    LoadedModel describe(const QString& path) const;                                    // worker
+    AnswerOutcome answer(const AnswerRequest& request, const std::atomic<bool>& stop);  // worker
+    void countDraft();                                                                  // worker
+
     TokenBuffer m_buffer;
     std::atomic<double> m_progress{0};
+    Flag m_cancelLoad;  // of the newest load
+    Flag m_stopAnswer;  // of the newest answer
+    bool m_answering = false;
+    quint64 m_loadNumber = 0;
+    std::mutex m_draftMutex;
+    std::optional<std::string> m_draft;           // guarded by m_draftMutex: what is to be counted
+    std::unique_ptr<inference::Engine> m_engine;  // worker only
+    Mailbox m_mailbox;
+    WorkerThread m_worker;  // last: it ends before what it uses
 };
 
 }  // namespace edgechat::app

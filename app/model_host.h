@@ -4,6 +4,7 @@
 #include <QtQml/qqmlregistration.h>
 #include <QObject>
 #include <QString>
+#include <QTimer>
 
 #include "app/inference_thread.h"
 
@@ -69,11 +70,24 @@ class ModelHost : public QObject {
     void reloadNeededChanged();
 
   private:
+    static QString nameOf(const QString& path);
+    void onLoaded(const LoadedModel& model);
+    void onLoadFailed(const LoadFailure& failure);
+    void setState(State state);
+    void setProgress(double progress);
+    void setProblem(const QString& what, const QString& fix, const QString& details);
+    void updateReloadNeeded();
+
+    InferenceThread& m_inference;
+    Settings& m_settings;
+    QTimer m_progressTimer;  ///< runs only while loading
     State m_state = None;
     double m_progress = 0;
+    QString m_wanted;  ///< what load() was last asked for
     QString m_name;
     QString m_path;
     LoadedModel m_model;
+    inference::EngineOptions m_loadedOptions;
     bool m_startup = true;
     bool m_reloadNeeded = false;
     QString m_problem, m_problemFix, m_problemDetails;

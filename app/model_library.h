@@ -3,10 +3,15 @@
 
 #include <QtQml/qqmlregistration.h>
 #include <QAbstractListModel>
+#include <QTimer>
 #include <QUrl>
 #include <QVariant>
 
+#include <atomic>
 #include <vector>
+
+#include "app/worker_thread.h"
+#include "models/store.h"
 
 namespace edgechat::app {
 
@@ -32,6 +37,7 @@ class ModelLibrary : public QAbstractListModel {
     Q_PROPERTY(QString problem READ problem NOTIFY problemChanged FINAL)
     Q_PROPERTY(QString problemDetails READ problemDetails NOTIFY problemChanged FINAL)
     Q_PROPERTY(bool importing READ importing NOTIFY importingChanged FINAL)
+    Q_PROPERTY(double importProgress READ importProgress NOTIFY importProgressChanged FINAL)
     Q_PROPERTY(bool canUndoRemove READ canUndoRemove NOTIFY removedChanged FINAL)
     Q_PROPERTY(QString removedName READ removedName NOTIFY removedChanged FINAL)
 
@@ -60,28 +66,53 @@ class ModelLibrary : public QAbstractListModel {
     QString problem() const { return m_problem; }
     QString problemDetails() const { return m_problemDetails; }
     bool importing() const { return m_importing; }
+    double importProgress() const { return m_importProgress; }  ///< 0..1
     bool canUndoRemove() const { return !m_removedName.isEmpty(); }
     QString removedName() const { return m_removedName; }
 
     /// Checks a file whole and puts it into the store. `source` is a QUrl or a path. Returns at once.
     Q_INVOKABLE void importPath(const QVariant& source);
-    /// Takes a model out of the list; its file is deleted when the undo is no longer possible.
+    Q_INVOKABLE void cancelImport();
+    /// Takes a model out of the list; its file is deleted when the undo is no longer possible, at the end of
+    /// the program at the latest. A file outside the store is only forgotten; it may be given by its path.
     Q_INVOKABLE void remove(const QString& name);
     Q_INVOKABLE void undoRemove();
     Q_INVOKABLE void refresh();
+    Q_INVOKABLE void dismissProblem();
+
+    const std::vector<ModelEntry>& entries() const { return m_entries; }
+    void finish();  ///< empties the trash and ends the worker. Blocks
 
   Q_SIGNALS:
     void countChanged();
     void problemChanged();
     void importingChanged();
+    void importProgressChanged();
     void removedChanged();
     void imported(const QString& name);
     void refreshed();
 
   private:
+    void setEntries(std::vector<ModelEntry> entries);
+    void setProblem(const QString& what, const QString& details);
+    void setRemoved(const QString& name, const QString& trashId);
+    void onLoadedChanged();
+    void endImport(const QString& source, const Result<models::StoreEntry>& entry);
+
+    ModelHost& m_host;
+    Settings& m_settings;
     std::vector<ModelEntry> m_entries;
-    QString m_problem, m_problemDetails, m_removedName;
+    QString m_loadedPath;
+    QString m_problem, m_problemDetails;
+    QString m_removedName,
+        m_removedTrash;  ///< trash empty: a file that was only forgotten, m_removedName its path
     bool m_importing = false;
+    double m_importProgress = 0;
+    QTimer m_importTimer;                     ///< runs only while importing
+    std::atomic<double> m_importDone{0};      ///< written by the worker
+    std::atomic<bool> m_cancelImport{false};  ///< read by the worker
+    Mailbox m_mailbox;
+    WorkerThread m_worker;  ///< last: it ends before what it uses
 };
 
 }  // namespace edgechat::app

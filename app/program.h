@@ -69,6 +69,8 @@ class Program : public QObject {
     void historyProblemChanged();
 
   private:
+    void updateBusy();
+
     ProgramOptions m_options;
     Settings m_settings;
     History m_history;

@@ -86,6 +86,7 @@ class ChatSession : public QObject {
     Q_INVOKABLE void dismissProblem();
 
     void open(qint64 conversationId);  ///< 0: a new chat
+    void showRenamed(qint64 conversationId, const QString& title);
     /// Ends the running answer and hands what is there to the storage thread. Blocks until the engine is
     /// idle.
     void finish();
@@ -109,16 +110,74 @@ class ChatSession : public QObject {
         QString what, fix, details;
         bool operator==(const Problem&) const = default;
     };
+    /// An answer that is being computed or waits for its turn.
+    struct Run {
+        MessageRecord answer;
+        std::vector<inference::ChatMessage> messages;  ///< all that was said before the answer
+        std::string partial;   ///< the answer's text when it began: it goes on from there
+        int tokensBefore = 0;  ///< generated for `partial`
+        MessageStatus statusBefore = MessageStatus::streaming;  ///< of an answer that is gone on with
+        bool continued = false;
+        bool asked = false;  ///< the inference thread has the request
+        bool stopping = false;
+    };
+
+    bool canAsk();  ///< false, with a problem, when no model is there
+    std::vector<inference::ChatMessage> messagesTo(qint64 leaf) const;
+    void addUserMessage(qint64 parentId, const QString& text, bool clearDraft);
+    void answer(qint64 conversationId, qint64 parentId, std::vector<inference::ChatMessage> messages);
+    void begin(Run run);
+    void ask();  ///< gives m_run to the inference thread once the model is ready
+    void drain();
+    void onAnswered(const AnswerOutcome& outcome);
+    void onModelState();
+    void endRun();  ///< m_run is over and saved
+    void abandonRun(const Problem& problem);
+    void save(const MessageRecord& answer);
+    void dropAnswer(const MessageRecord& answer);
+    bool shown(qint64 conversationId) const { return conversationId == m_conversationId; }
+    void showLeaf(qint64 leaf);
+    void setOpened(const ConversationRecord& record);
+    void updateState();
+    void updateContext();
+    void setContextUsed(int tokens);
+    void setPrefill(int done, int total, double secondsLeft);
+    void setProblem(const Problem& problem);
+    void countDraft();
+    void saveDraft();
+    void afterEmptyMayHaveChanged();
+
+    History& m_history;
+    InferenceThread& m_inference;
+    ModelHost& m_model;
+    Settings& m_settings;
+
     MessageList m_messages;
-    State m_state = Idle;
+    MessageTree m_tree;  ///< of the shown conversation
+    qint64 m_leaf = 0;
     qint64 m_conversationId = 0;
     QString m_title;
+    quint64 m_openNumber = 0;   ///< what arrives for an older one is dropped
+    bool m_committing = false;  ///< a message is on its way to the storage thread
+    State m_state = Idle;
+    bool m_wasEmpty = true;
+    bool m_contextFull = false;  ///< the shown conversation's last request found the context full
+
+    std::optional<Run> m_run;
+    std::optional<Run> m_next;  ///< waits until m_run has ended
+    QTimer m_drainTimer;        ///< runs only while an answer is computed
+    int m_ticksSinceSave = 0;
+    bool m_unsavedText = false;
+
     int m_prefillDone = 0;
     int m_prefillTotal = 0;
     double m_prefillSecondsLeft = -1;
-    QString m_draft;
-    int m_draftTokens = 0;
     int m_contextUsed = 0;
+    QString m_draft;
+    bool m_draftChanged = false;  ///< since it was saved
+    int m_draftTokens = 0;
+    QTimer m_draftCountTimer;
+    QTimer m_draftSaveTimer;
     Problem m_problem;
 };
 

@@ -32,6 +32,7 @@ class History : public QObject {
     void open();        ///< the first job; nothing may be asked before
     void retry();       ///< tries the file again and writes into it what was said in the meantime
     void startFresh();  ///< moves the file aside and begins a new one with what is in memory
+    void checkLater();  ///< reads the whole file, after all that was asked so far
     void finish();      ///< runs what was asked and ends the thread. Blocks
     const HistoryProblem& problem() const { return m_problem; }
     const QString& file() const { return m_file; }
@@ -56,9 +57,10 @@ class History : public QObject {
 
   private:
     void post(std::function<void()> job);
-    bool fallBack(const Error& error);           ///< storage thread
-    void goIntoMemory(const Error& error);       ///< storage thread
-    void reportProblem(HistoryProblem problem);  ///< storage thread
+    bool fallBack(const Error& error);      ///< storage thread
+    void goIntoMemory(const Error& error);  ///< storage thread
+    void report(HistoryProblem problem);    ///< storage thread
+    Result<void> returnToFile();            ///< storage thread
 
     const QString m_file;
     const DatabaseOptions m_options;

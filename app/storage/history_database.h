@@ -2,7 +2,9 @@
 #pragma once
 
 #include <QSqlDatabase>
+#include <QSqlQuery>
 #include <QString>
+#include <QVariant>
 
 #include <memory>
 #include <optional>
@@ -83,8 +85,21 @@ class HistoryDatabase {
 
   private:
     HistoryDatabase() = default;
-    Result<void> prepare(const DatabaseOptions& options);
+    /// Opens the connection; `file` may be ":memory:".
+    Result<void> connect(const QString& file, const DatabaseOptions& options);
     Result<void> prepareSearch(bool wanted);
+    /// Makes new ids larger than any that a file can hold by now.
+    Result<void> startIdsAtNow();
+    void copyFrom(const QString& source);
+    /// Runs one statement; `what` is what the user wanted.
+    Result<QSqlQuery> run(const QString& sql, const QVariantList& values, const QString& what);
+    Result<void> runAll(const QStringList& statements, const QString& what);
+    Result<ConversationSummary> summary(qint64 id);
+    /// Runs `body` in a transaction, which is durable on return when `durable`.
+    template <class Body>
+    auto transaction(bool durable, const QString& what, Body body) -> decltype(body());
+    Result<std::vector<SearchHit>> searchFullText(const QStringList& words, int limit);
+    Result<std::vector<SearchHit>> searchByScan(const QStringList& words, int limit);
 
     QString m_file;
     QString m_connection;  ///< Qt's name of the connection

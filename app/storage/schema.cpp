@@ -5,16 +5,18 @@
 #include <QSqlQuery>
 #include <QVariant>
 
+#include <cstdlib>
 #include <string>
 
 namespace edgechat::app {
 namespace {
 
+const std::string kCodePrefix = "(sqlite error ";
+
 const QString kVersion1[] = {
     QStringLiteral("CREATE TABLE conversations ("
                    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
                    " title TEXT NOT NULL DEFAULT '',"
-                   " draft TEXT NOT NULL DEFAULT '',"
                    " active_leaf INTEGER NOT NULL DEFAULT 0,"
                    " created_at INTEGER NOT NULL,"  // ms since 1970, UTC; so are all times
                    " updated_at INTEGER NOT NULL,"  // of the last message
@@ -128,9 +130,14 @@ Error databaseError(const QSqlError& error, const QString& what, const QString& 
     result.file = file.toStdString();
     const QString text = error.databaseText().isEmpty() ? error.driverText() : error.databaseText();
     result.found = text.toStdString();
-    // SQLite's primary result code, for whoever has to decide what to do: see history.cpp.
-    result.field = "sqlite " + error.nativeErrorCode().section(u'.', 0, 0).toStdString();
+    // An extended result code carries the primary one in its low byte.
+    result.field = kCodePrefix + std::to_string(error.nativeErrorCode().toInt() & 0xff) + ")";
     return result;
+}
+
+int sqliteCode(const Error& error) {
+    if (error.field.compare(0, kCodePrefix.size(), kCodePrefix) != 0) return 0;
+    return std::atoi(error.field.c_str() + kCodePrefix.size());
 }
 
 }  // namespace edgechat::app

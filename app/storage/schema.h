@@ -2,6 +2,7 @@
 #pragma once
 
 #include <QSqlDatabase>
+#include <QSqlError>
 #include <QString>
 #include <QStringList>
 
@@ -27,5 +28,8 @@ bool sqliteHasFullText(QSqlDatabase& database);
 
 /// The failure of the last statement as an Error that names the file and the cause.
 Error databaseError(const QSqlError& error, const QString& what, const QString& file);
+
+/// SQLite's primary result code (SQLITE_FULL, ...) of such an error; 0 for any other.
+int sqliteCode(const Error& error);
 
 }  // namespace edgechat::app

@@ -9,6 +9,10 @@
 
 #include <limits>
 
+#include "app/telemetry/system_probe.h"
+#include "app/token_buffer.h"
+#include "app/worker_thread.h"
+
 namespace edgechat::app {
 
 /// Lives on the GUI thread; files are read on a worker. A value changes only when its displayed text would,
@@ -33,6 +37,7 @@ class Telemetry : public QObject {
     Q_PROPERTY(bool windowVisible READ windowVisible WRITE setWindowVisible NOTIFY windowVisibleChanged FINAL)
 
   public:
+    /// `root` stands in front of /proc, /sys, /etc and /var: tests give a folder of their own.
     explicit Telemetry(const QString& root = QString(), QObject* parent = nullptr);
     ~Telemetry() override;
 
@@ -54,6 +59,14 @@ class Telemetry : public QObject {
     bool windowVisible() const { return m_windowVisible; }
     void setWindowVisible(bool visible);
 
+    void setBusy(bool busy);  ///< an answer is computed or a model is loaded
+    void setModelBytes(qint64 bytes);
+    void beginAnswer();
+    /// The final figures of an answer, tokens per second and seconds.
+    void endAnswer(double prefillRate, double decodeRate, double timeToFirstToken);
+    /// Where the figures of a running answer are read.
+    void watch(const TokenBuffer* buffer) { m_buffer = buffer; }
+
   Q_SIGNALS:
     void ratesChanged();
     void rateHistoryChanged();
@@ -62,6 +75,20 @@ class Telemetry : public QObject {
     void windowVisibleChanged();
 
   private:
+    void tick();
+    void restartTimer();
+    void readLive();
+    void setRates(double prefill, double decode, double timeToFirstToken);
+    void show(const SystemSample& sample);
+
+    const TokenBuffer* m_buffer = nullptr;
+    bool m_answering = false;
+    bool m_busy = false;
+    bool m_sampling = false;  ///< the worker has not answered yet
+    QTimer m_timer;
+    /// Generated tokens and seconds of decoding at the last ticks, for a rate that follows the present.
+    QList<QPair<int, double>> m_ticks;
+
     double m_prefillRate = 0;
     double m_decodeRate = 0;
     double m_timeToFirstToken = 0;
@@ -76,6 +103,9 @@ class Telemetry : public QObject {
     double m_power = std::numeric_limits<double>::quiet_NaN();
     QString m_powerMode;
     bool m_windowVisible = true;
+    SystemProbe m_probe;  ///< worker only
+    Mailbox m_mailbox;
+    WorkerThread m_worker;  ///< last: it ends before what it uses
 };
 
 }  // namespace edgechat::app

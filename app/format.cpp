@@ -1,0 +1,22 @@
+#include "app/format.h"
+
+#include <QLocale>
+
+namespace edgechat::app {
+
+QString byteText(qint64 bytes) {
+    return QLocale().formattedDataSize(bytes, bytes >= 1'000'000'000 ? 1 : 0, QLocale::DataSizeSIFormat);
+}
+
+QString parameterText(quint64 parameters) {
+    const QLocale locale;
+    const auto scaled = [&](double value, QChar unit) {
+        return locale.toString(value, 'f', value < 9.95 ? 1 : 0) + unit;
+    };
+    if (parameters == 0) return {};
+    if (parameters < 1'000'000) return scaled(static_cast<double>(parameters) / 1e3, u'K');
+    if (parameters < 1'000'000'000) return scaled(static_cast<double>(parameters) / 1e6, u'M');
+    return scaled(static_cast<double>(parameters) / 1e9, u'B');
+}
+
+}  // namespace edgechat::app

@@ -1,0 +1,11 @@
+// Sizes as people read them.
+#pragma once
+
+#include <QString>
+
+namespace edgechat::app {
+
+QString byteText(qint64 bytes);             ///< "98 MB", "1.2 GB": powers of 1000
+QString parameterText(quint64 parameters);  ///< "135M", "7.2B"; empty for 0
+
+}  // namespace edgechat::app

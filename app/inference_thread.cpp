@@ -1,0 +1,223 @@
+#include "app/inference_thread.h"
+
+#include <malloc.h>
+
+#include <QFileInfo>
+
+#include <utility>
+
+namespace edgechat::app {
+namespace {
+
+using namespace inference;
+
+QString familyName(const std::string& architecture) {
+    if (architecture == "llama") return QStringLiteral("LLaMA");
+    return QString::fromStdString(architecture);
+}
+
+QString deviceText(Device device) {
+    switch (device) {
+        case Device::cuda:
+            return QStringLiteral("CUDA");
+        case Device::reference:
+            return QStringLiteral("CPU (reference)");
+        case Device::automatic:
+        case Device::cpu:
+            break;
+    }
+    return QStringLiteral("CPU");
+}
+
+/// Adds to a doesNotFit failure how much would be needed, and what context would fit.
+void addMemoryFigures(LoadFailure& failure, const QString& path, const EngineOptions& options) {
+    const Result<std::unique_ptr<Checkpoint>> checkpoint = Checkpoint::open(path.toStdString());
+    if (!checkpoint) return;
+    const int wanted =
+        options.context > 0 ? options.context : std::min(4096, (*checkpoint)->config().context);
+    const uint64_t available = availableMemory();
+    failure.neededBytes = static_cast<qint64>(planMemory(**checkpoint, wanted, options.kv).total());
+    failure.availableBytes = static_cast<qint64>(available);
+    for (int context = wanted / 2; context >= 256; context /= 2) {
+        if (planMemory(**checkpoint, context, options.kv).total() > available) continue;
+        failure.fittingContext = context;
+        return;
+    }
+}
+
+}  // namespace
+
+InferenceThread::InferenceThread(QObject* parent) : QObject(parent) {}
+
+InferenceThread::~InferenceThread() {
+    finish();
+}
+
+void InferenceThread::load(const QString& path, const EngineOptions& options) {
+    stop();
+    if (m_cancelLoad) m_cancelLoad->store(true);
+    m_cancelLoad = std::make_shared<std::atomic<bool>>(false);
+    m_progress = 0;
+    const quint64 number = ++m_loadNumber;
+    m_worker.post([this, path, options, number, cancel = m_cancelLoad] {
+        const std::optional<LoadFailure> failure = loadEngine(path, options, cancel);
+        if (failure) {
+            m_mailbox.post([this, number, failure] {
+                if (number == m_loadNumber) Q_EMIT loadFailed(*failure);
+            });
+        } else {
+            m_mailbox.post([this, number, model = describe(path)] {
+                if (number == m_loadNumber) Q_EMIT loaded(model);
+            });
+        }
+    });
+}
+
+void InferenceThread::unload() {
+    stop();
+    if (m_cancelLoad) m_cancelLoad->store(true);
+    const quint64 number = ++m_loadNumber;
+    m_worker.post([this, number] {
+        giveUpModel();
+        m_mailbox.post([this, number] {
+            if (number == m_loadNumber) Q_EMIT unloaded();
+        });
+    });
+}
+
+void InferenceThread::generate(AnswerRequest request) {
+    m_stopAnswer = std::make_shared<std::atomic<bool>>(false);
+    m_buffer.begin();
+    m_answering = true;
+    Q_EMIT began();
+    m_worker.post([this, request = std::move(request), stop = m_stopAnswer] {
+        m_mailbox.post([this, outcome = answer(request, *stop)] {
+            m_answering = false;
+            Q_EMIT answered(outcome);
+        });
+    });
+}
+
+void InferenceThread::stop() {
+    if (m_stopAnswer) m_stopAnswer->store(true);
+}
+
+void InferenceThread::countTokens(const QString& text) {
+    {
+        const std::lock_guard lock(m_draftMutex);
+        m_draft = text.toStdString();
+    }
+    m_worker.post([this] { countDraft(); });
+}
+
+void InferenceThread::finish() {
+    stop();
+    if (m_cancelLoad) m_cancelLoad->store(true);
+    m_worker.post([this] { m_engine.reset(); });
+    m_worker.finish();
+    m_mailbox.deliver();
+}
+
+void InferenceThread::giveUpModel() {
+    if (m_engine == nullptr) return;
+    m_engine.reset();
+    malloc_trim(0);
+}
+
+std::optional<LoadFailure> InferenceThread::loadEngine(const QString& path, const EngineOptions& options,
+                                                       const Flag& cancel) {
+    giveUpModel();
+    LoadFailure failure;
+    const QFileInfo file(path);
+    if (!file.exists()) {
+        failure.missing = true;
+        failure.error = {ErrorCode::badInput, "cannot read the model", path.toStdString(), "", "no such file",
+                         "a GGUF file"};
+        return failure;
+    }
+    Result<std::unique_ptr<Engine>> engine =
+        Engine::load(path.toStdString(), options, [&](uint64_t done, uint64_t total) {
+            const double part = total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 0;
+            m_progress.store(part, std::memory_order_relaxed);
+            return !cancel->load(std::memory_order_relaxed);
+        });
+    if (engine) {
+        m_engine = std::move(*engine);
+        return std::nullopt;
+    }
+    failure.error = engine.error();
+    if (failure.error.code == ErrorCode::doesNotFit) addMemoryFigures(failure, path, options);
+    return failure;
+}
+
+LoadedModel InferenceThread::describe(const QString& path) const {
+    const ModelConfig& config = m_engine->config();
+    LoadedModel model;
+    model.name =
+        config.name.empty() ? QFileInfo(path).completeBaseName() : QString::fromStdString(config.name);
+    model.family = familyName(config.architecture);
+    model.quantization = QString::fromStdString(config.quantization);
+    model.device = deviceText(m_engine->device());
+    model.parameters = config.parameters;
+    model.contextSize = m_engine->context();
+    model.threads = m_engine->threads();
+    model.weightBytes = static_cast<qint64>(m_engine->weightBytes());
+    model.kvBytes = static_cast<qint64>(m_engine->memory().kv);
+    return model;
+}
+
+AnswerOutcome InferenceThread::answer(const AnswerRequest& request, const std::atomic<bool>& stop) {
+    AnswerOutcome outcome;
+    if (m_engine == nullptr) {
+        outcome.error = Error{ErrorCode::internal, "cannot answer", "", "", "no loaded model", "a model"};
+        return outcome;
+    }
+    std::vector<PromptSegment> segments = m_engine->chatTemplate().render(request.messages, true);
+    if (!request.partialAnswer.empty()) segments.push_back({-1, request.partialAnswer});
+    GenerateRequest work;
+    work.prompt = m_engine->tokenizer().encodeSegments(segments);
+    work.maxTokens = request.maxTokens;
+    work.sampling = request.sampling;
+    outcome.contextSize = m_engine->context();
+    outcome.statistics.promptTokens = static_cast<int>(work.prompt.size());
+    if (outcome.statistics.promptTokens >= outcome.contextSize) {
+        outcome.promptTooLong = true;
+        return outcome;
+    }
+
+    GenerateCallbacks callbacks;
+    callbacks.stop = &stop;
+    callbacks.onPrefill = [this](int done, int total) {
+        m_buffer.setPrefill(done, total);
+        countDraft();
+    };
+    callbacks.onText = [this](std::string_view text) { m_buffer.addText(text); };
+    callbacks.onToken = [this](int generated) {
+        m_buffer.setGenerated(generated);
+        countDraft();
+    };
+    const Result<GenerateResult> result = m_engine->generate(work, callbacks);
+    if (!result) {
+        outcome.error = result.error();
+        return outcome;
+    }
+    outcome.stopReason = result->stopReason;
+    outcome.statistics = result->statistics;
+    return outcome;
+}
+
+void InferenceThread::countDraft() {
+    std::optional<std::string> draft;
+    {
+        const std::lock_guard lock(m_draftMutex);
+        draft.swap(m_draft);
+    }
+    if (!draft) return;
+    const int tokens =
+        m_engine == nullptr
+            ? 0
+            : static_cast<int>(m_engine->tokenizer().encode(*draft, SpecialTokens::asText).size());
+    m_mailbox.post([this, tokens] { Q_EMIT counted(tokens); });
+}
+
+}  // namespace edgechat::app

@@ -1,0 +1,274 @@
+#include "app/model_library.h"
+
+#include <QFileInfo>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "app/format.h"
+#include "app/model_host.h"
+#include "app/settings/settings.h"
+#include "inference/model/checkpoint.h"
+
+namespace edgechat::app {
+namespace {
+
+constexpr int kProgressMilliseconds = 100;
+
+ModelEntry fromStore(const models::StoreEntry& entry) {
+    ModelEntry model;
+    model.name = entry.name;
+    model.path = entry.path;
+    model.architecture = entry.architecture;
+    model.quantization = entry.quantization;
+    model.problem = entry.problem;
+    model.parameters = entry.parameters;
+    model.bytes = static_cast<qint64>(entry.bytes);
+    model.inStore = true;
+    model.damaged = entry.damaged;
+    return model;
+}
+
+/// A file outside the store, from its header.
+ModelEntry fromFile(const QString& path) {
+    ModelEntry model;
+    const QFileInfo file(path);
+    model.name = file.completeBaseName();
+    model.path = path;
+    model.bytes = file.size();
+    const Result<std::unique_ptr<inference::Checkpoint>> checkpoint =
+        inference::Checkpoint::open(path.toStdString());
+    if (!checkpoint) {
+        model.damaged = true;
+        model.problem = QString::fromStdString(checkpoint.error().message());
+        return model;
+    }
+    const inference::ModelConfig& config = (*checkpoint)->config();
+    model.architecture = QString::fromStdString(config.architecture);
+    model.quantization = QString::fromStdString(config.quantization);
+    model.parameters = config.parameters;
+    return model;
+}
+
+std::vector<ModelEntry> readEntries(const QStringList& recentFiles) {
+    std::vector<ModelEntry> entries;
+    for (const models::StoreEntry& entry : models::Store().list()) entries.push_back(fromStore(entry));
+    for (const QString& path : recentFiles) {
+        const bool listed = std::any_of(entries.begin(), entries.end(),
+                                        [&](const ModelEntry& entry) { return entry.path == path; });
+        if (!listed && QFileInfo(path).isFile()) entries.push_back(fromFile(path));
+    }
+    return entries;
+}
+
+}  // namespace
+
+ModelLibrary::ModelLibrary(ModelHost& host, Settings& settings, QObject* parent)
+    : QAbstractListModel(parent), m_host(host), m_settings(settings) {
+    connect(&host, &ModelHost::stateChanged, this, &ModelLibrary::onLoadedChanged);
+    connect(&settings, &Settings::recentFilesChanged, this, &ModelLibrary::refresh);
+    m_importTimer.setInterval(kProgressMilliseconds);
+    connect(&m_importTimer, &QTimer::timeout, this, [this] {
+        const double progress = static_cast<int>(m_importDone.load() * 100) / 100.0;
+        if (progress == m_importProgress) return;
+        m_importProgress = progress;
+        Q_EMIT importProgressChanged();
+    });
+}
+
+ModelLibrary::~ModelLibrary() {
+    m_cancelImport = true;
+    m_worker.finish();
+}
+
+void ModelLibrary::finish() {
+    m_cancelImport = true;
+    if (!m_removedTrash.isEmpty()) m_worker.post([] { models::Store().emptyTrash(); });
+    m_worker.finish();
+}
+
+int ModelLibrary::rowCount(const QModelIndex& parent) const {
+    return parent.isValid() ? 0 : count();
+}
+
+QVariant ModelLibrary::data(const QModelIndex& index, int role) const {
+    if (!checkIndex(index, CheckIndexOption::IndexIsValid | CheckIndexOption::ParentIsInvalid)) return {};
+    const ModelEntry& model = m_entries[static_cast<size_t>(index.row())];
+    switch (role) {
+        case Qt::DisplayRole:
+        case NameRole:
+            return model.name;
+        case PathRole:
+            return model.path;
+        case ArchitectureRole:
+            return model.architecture;
+        case ParametersTextRole:
+            return parameterText(model.parameters);
+        case QuantizationRole:
+            return model.quantization;
+        case BytesRole:
+            return model.bytes;
+        case SizeTextRole:
+            return byteText(model.bytes);
+        case InStoreRole:
+            return model.inStore;
+        case LoadedRole:
+            return !model.path.isEmpty() && model.path == m_loadedPath;
+        case DamagedRole:
+            return model.damaged;
+        case ProblemRole:
+            return model.problem;
+        default:
+            return {};
+    }
+}
+
+QHash<int, QByteArray> ModelLibrary::roleNames() const {
+    return {{NameRole, "name"},
+            {PathRole, "path"},
+            {ArchitectureRole, "architecture"},
+            {ParametersTextRole, "parametersText"},
+            {QuantizationRole, "quantization"},
+            {BytesRole, "bytes"},
+            {SizeTextRole, "sizeText"},
+            {InStoreRole, "inStore"},
+            {LoadedRole, "loaded"},
+            {DamagedRole, "damaged"},
+            {ProblemRole, "problem"}};
+}
+
+void ModelLibrary::refresh() {
+    m_worker.post([this, recent = m_settings.recentFiles()] {
+        m_mailbox.post([this, entries = readEntries(recent)] { setEntries(entries); });
+    });
+}
+
+void ModelLibrary::setEntries(std::vector<ModelEntry> entries) {
+    if (entries != m_entries) {
+        const bool otherCount = entries.size() != m_entries.size();
+        beginResetModel();
+        m_entries = std::move(entries);
+        endResetModel();
+        if (otherCount) Q_EMIT countChanged();
+    }
+    Q_EMIT refreshed();
+}
+
+void ModelLibrary::onLoadedChanged() {
+    const QString path = m_host.state() == ModelHost::Ready ? m_host.path() : QString();
+    if (path == m_loadedPath) return;
+    m_loadedPath = path;
+    if (!m_entries.empty()) Q_EMIT dataChanged(index(0), index(count() - 1), {LoadedRole});
+}
+
+void ModelLibrary::importPath(const QVariant& source) {
+    if (m_importing) return;
+    const QUrl url = source.userType() == QMetaType::QUrl ? source.toUrl() : QUrl(source.toString());
+    const QString path = url.isLocalFile() ? url.toLocalFile() : source.toString();
+    setProblem({}, {});
+    m_importing = true;
+    m_importProgress = 0;
+    m_importDone = 0;
+    m_cancelImport = false;
+    m_importTimer.start();
+    Q_EMIT importingChanged();
+    Q_EMIT importProgressChanged();
+    m_worker.post([this, path] {
+        auto entry = models::Store().importModel(path, {}, [this](quint64 done, quint64 total) {
+            m_importDone = total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 0;
+            return !m_cancelImport.load();
+        });
+        m_mailbox.post([this, path, entry = std::move(entry)] { endImport(path, entry); });
+    });
+}
+
+void ModelLibrary::endImport(const QString& source, const Result<models::StoreEntry>& entry) {
+    m_importTimer.stop();
+    m_importing = false;
+    Q_EMIT importingChanged();
+    refresh();
+    if (entry) {
+        Q_EMIT imported(entry->name);
+        return;
+    }
+    if (entry.error().code == ErrorCode::interrupted) return;
+    const QString name = QFileInfo(source).fileName();
+    const QString what = entry.error().code == ErrorCode::doesNotFit
+                             ? tr("There is not enough room on the disk for %1.").arg(name)
+                             : tr("%1 could not be added.").arg(name);
+    setProblem(what, QString::fromStdString(entry.error().message()));
+}
+
+void ModelLibrary::cancelImport() {
+    m_cancelImport = true;
+}
+
+void ModelLibrary::remove(const QString& name) {
+    const auto found = std::find_if(m_entries.begin(), m_entries.end(), [&](const ModelEntry& entry) {
+        return entry.name == name || entry.path == name;
+    });
+    if (found == m_entries.end()) return;
+    if (!found->inStore) {
+        const QString path = found->path;
+        m_settings.removeRecentFile(path);
+        setRemoved(path, {});
+        return;
+    }
+    // Only the last removal can be undone, so what was removed before goes now.
+    m_worker.post([this, storeName = found->name] {
+        models::Store store;
+        store.emptyTrash();
+        Result<QString> trash = store.remove(storeName);
+        m_mailbox.post([this, storeName, trash] {
+            if (trash) {
+                setRemoved(storeName, *trash);
+            } else {
+                setProblem(tr("%1 could not be removed.").arg(storeName),
+                           QString::fromStdString(trash.error().message()));
+            }
+            refresh();
+        });
+    });
+}
+
+void ModelLibrary::undoRemove() {
+    if (!canUndoRemove()) return;
+    const QString name = m_removedName;
+    const QString trashId = m_removedTrash;
+    setRemoved({}, {});
+    if (trashId.isEmpty()) {
+        m_settings.addRecentFile(name);
+        return;
+    }
+    m_worker.post([this, name, trashId] {
+        const Result<models::StoreEntry> entry = models::Store().restore(trashId);
+        m_mailbox.post([this, name, entry] {
+            if (!entry) {
+                setProblem(tr("%1 could not be brought back.").arg(name),
+                           QString::fromStdString(entry.error().message()));
+            }
+            refresh();
+        });
+    });
+}
+
+void ModelLibrary::dismissProblem() {
+    setProblem({}, {});
+}
+
+void ModelLibrary::setProblem(const QString& what, const QString& details) {
+    if (what == m_problem && details == m_problemDetails) return;
+    m_problem = what;
+    m_problemDetails = details;
+    Q_EMIT problemChanged();
+}
+
+void ModelLibrary::setRemoved(const QString& name, const QString& trashId) {
+    if (name == m_removedName && trashId == m_removedTrash) return;
+    m_removedName = name;
+    m_removedTrash = trashId;
+    Q_EMIT removedChanged();
+}
+
+}  // namespace edgechat::app

@@ -1,0 +1,131 @@
+#include "app/program.h"
+
+#include <QClipboard>
+#include <QGuiApplication>
+#include <QTimer>
+
+#include "models/paths.h"
+
+namespace edgechat::app {
+namespace {
+
+constexpr int kBinDays = 30;
+constexpr int kHousekeepingMilliseconds = 5000;  // after start, when the window has long been drawn
+
+}  // namespace
+
+Program::Program(const ProgramOptions& options, QObject* parent)
+    : QObject(parent),
+      m_options(options),
+      m_history(models::historyFile()),
+      m_model(m_inference, m_settings),
+      m_library(m_model, m_settings),
+      m_conversations(m_history),
+      m_chat(m_history, m_inference, m_model, m_settings) {
+    connect(&m_history, &History::problemChanged, this, &Program::historyProblemChanged);
+    connect(&m_chat, &ChatSession::conversationTouched, &m_conversations, &ConversationList::touch);
+    connect(&m_chat, &ChatSession::conversationIdChanged, &m_conversations,
+            [this] { m_conversations.setCurrent(m_chat.conversationId()); });
+    connect(&m_conversations, &ConversationList::renamed, &m_chat, &ChatSession::showRenamed);
+    connect(&m_conversations, &ConversationList::removed, this, [this](qint64 id) {
+        if (id == m_chat.conversationId()) newChat();
+    });
+    connect(&m_conversations, &ConversationList::restored, this, &Program::openConversation);
+
+    m_telemetry.watch(&m_inference.buffer());
+    connect(&m_inference, &InferenceThread::began, &m_telemetry, &Telemetry::beginAnswer);
+    connect(&m_inference, &InferenceThread::answered, &m_telemetry, [this](const AnswerOutcome& outcome) {
+        m_telemetry.endAnswer(outcome.statistics.prefillTokensPerSecond(),
+                              outcome.statistics.decodeTokensPerSecond(),
+                              outcome.statistics.timeToFirstToken);
+        updateBusy();
+    });
+    connect(&m_inference, &InferenceThread::began, this, &Program::updateBusy);
+    connect(&m_model, &ModelHost::stateChanged, this, &Program::updateBusy);
+    connect(&m_model, &ModelHost::modelChanged, &m_telemetry,
+            [this] { m_telemetry.setModelBytes(m_model.weightBytes() + m_model.kvBytes()); });
+}
+
+Program::~Program() {
+    finish();
+}
+
+QString Program::historyProblem() const {
+    return m_history.problem().what;
+}
+
+QString Program::historyProblemFix() const {
+    return m_history.problem().fix;
+}
+
+QString Program::historyProblemDetails() const {
+    return m_history.problem().details;
+}
+
+QString Program::version() const {
+    return QStringLiteral(EDGECHAT_VERSION);
+}
+
+void Program::start() {
+    m_history.open();
+    m_conversations.reload();
+    m_chat.open(0);
+    QTimer::singleShot(kHousekeepingMilliseconds, this, [this] {
+        m_history.ask<void>(
+            this,
+            [](HistoryDatabase& database) {
+                return database.purge(QDateTime::currentDateTime().addDays(-kBinDays));
+            },
+            [](Result<void>) {});
+        m_history.checkLater();
+    });
+
+    const QString first = m_options.model.isEmpty() ? m_settings.lastModel() : m_options.model;
+    if (!first.isEmpty()) {
+        m_model.load(first);
+    } else {
+        // With a single model there is nothing to choose.
+        connect(&m_library, &ModelLibrary::refreshed, this, [this] {
+            disconnect(&m_library, &ModelLibrary::refreshed, this, nullptr);
+            const std::vector<ModelEntry>& entries = m_library.entries();
+            if (m_model.state() == ModelHost::None && entries.size() == 1 && !entries.front().damaged) {
+                m_model.load(entries.front().path);
+            }
+        });
+    }
+    m_library.refresh();
+}
+
+void Program::finish() {
+    if (m_finished) return;
+    m_finished = true;
+    m_chat.finish();
+    m_library.finish();
+    m_history.finish();
+}
+
+void Program::updateBusy() {
+    m_telemetry.setBusy(m_model.state() == ModelHost::Loading || m_inference.answering());
+}
+
+void Program::retryHistory() {
+    m_history.retry();
+}
+
+void Program::startFreshHistory() {
+    m_history.startFresh();
+}
+
+void Program::newChat() {
+    m_chat.open(0);
+}
+
+void Program::openConversation(qint64 id) {
+    m_chat.open(id);
+}
+
+void Program::copyText(const QString& text) {
+    QGuiApplication::clipboard()->setText(text);
+}
+
+}  // namespace edgechat::app
