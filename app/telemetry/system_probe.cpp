@@ -15,6 +15,7 @@ namespace {
 /// A small file without its white space at the ends; empty when it cannot be read. Device-tree strings end in
 /// NUL, and some sensors answer "try again" for ever: both are the same as absent here.
 QByteArray content(const QString& path) {
+    if (path.isEmpty()) return {};
     QFile file(path);
     if (!file.open(QIODevice::ReadOnly | QIODevice::Unbuffered)) return {};
     QByteArray bytes = file.read(64 * 1024);

@@ -17,7 +17,9 @@ class Home {
   public:
     Home() { qputenv("EDGECHAT_HOME", m_folder.path().toUtf8()); }
     ~Home() { qunsetenv("EDGECHAT_HOME"); }
-    QString path(const QString& name = {}) const { return name.isEmpty() ? m_folder.path() : m_folder.filePath(name); }
+    QString path(const QString& name = {}) const {
+        return name.isEmpty() ? m_folder.path() : m_folder.filePath(name);
+    }
 
   private:
     QTemporaryDir m_folder;
@@ -38,7 +40,8 @@ Result<T> askAndWait(History& history, std::function<Result<T>(HistoryDatabase&)
 inline bool runSql(const QString& file, const QStringList& statements) {
     bool done = true;
     {
-        QSqlDatabase database = QSqlDatabase::addDatabase(QStringLiteral("QSQLITE"), QStringLiteral("fixture"));
+        QSqlDatabase database =
+            QSqlDatabase::addDatabase(QStringLiteral("QSQLITE"), QStringLiteral("fixture"));
         database.setDatabaseName(file);
         done = database.open();
         for (const QString& statement : statements) done = done && QSqlQuery(database).exec(statement);
@@ -52,7 +55,8 @@ inline bool runSql(const QString& file, const QStringList& statements) {
 inline QVariant readSql(const QString& file, const QString& question) {
     QVariant value;
     {
-        QSqlDatabase database = QSqlDatabase::addDatabase(QStringLiteral("QSQLITE"), QStringLiteral("fixture"));
+        QSqlDatabase database =
+            QSqlDatabase::addDatabase(QStringLiteral("QSQLITE"), QStringLiteral("fixture"));
         database.setDatabaseName(file);
         if (database.open()) {
             QSqlQuery query(database);

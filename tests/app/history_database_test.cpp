@@ -2,8 +2,8 @@
 
 #include <QTest>
 
-#include <unistd.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/app/fixture.h"
 
@@ -34,7 +34,10 @@ class HistoryDatabaseTest : public QObject {
     Q_OBJECT
 
   private Q_SLOTS:
-    void init() { m_home.emplace(); m_file = m_home->path(QStringLiteral("history.sqlite")); }
+    void init() {
+        m_home.emplace();
+        m_file = m_home->path(QStringLiteral("history.sqlite"));
+    }
 
     void keepsTheMessageTreeAndTheFigures() {
         qint64 conversationId = 0;
@@ -49,7 +52,8 @@ class HistoryDatabaseTest : public QObject {
             saved = answer->message;
             saved.text = QStringLiteral("Gut \U0001F642");
             saved.status = MessageStatus::complete;
-            saved.figures = {QStringLiteral("Tiny"), QStringLiteral("CPU"), 10, 4, 7, 17, 256, 123.5, 45.25, 0.75};
+            saved.figures = {
+                QStringLiteral("Tiny"), QStringLiteral("CPU"), 10, 4, 7, 17, 256, 123.5, 45.25, 0.75};
             QVERIFY(bool(history->saveAnswer(saved)));
         }
         auto history = openHistory(m_file);
@@ -110,17 +114,19 @@ class HistoryDatabaseTest : public QObject {
     void migratesInOneStepAndKeepsABackup() {
         DatabaseOptions newer;
         newer.migrations.push_back({{QStringLiteral("ALTER TABLE conversations ADD COLUMN colour TEXT")}});
-        { openHistory(m_file)->addMessage(userMessage(QStringLiteral("old"))); }
+        { QVERIFY(bool(openHistory(m_file)->addMessage(userMessage(QStringLiteral("old"))))); }
         { openHistory(m_file, newer); }
         QCOMPARE(readSql(m_file, QStringLiteral("PRAGMA user_version")).toInt(), 2);
-        QCOMPARE(readSql(m_file, QStringLiteral("SELECT text FROM messages")).toString(), QStringLiteral("old"));
+        QCOMPARE(readSql(m_file, QStringLiteral("SELECT text FROM messages")).toString(),
+                 QStringLiteral("old"));
         const QString backup = m_file + QStringLiteral(".v1.bak");
         QCOMPARE(readSql(backup, QStringLiteral("PRAGMA user_version")).toInt(), 1);
-        QCOMPARE(readSql(backup, QStringLiteral("SELECT text FROM messages")).toString(), QStringLiteral("old"));
+        QCOMPARE(readSql(backup, QStringLiteral("SELECT text FROM messages")).toString(),
+                 QStringLiteral("old"));
     }
 
     void aMigrationThatFailsChangesNothing() {
-        { openHistory(m_file)->addMessage(userMessage(QStringLiteral("old"))); }
+        { QVERIFY(bool(openHistory(m_file)->addMessage(userMessage(QStringLiteral("old"))))); }
         DatabaseOptions broken;
         broken.migrations.push_back({{QStringLiteral("ALTER TABLE conversations ADD COLUMN colour TEXT"),
                                       QStringLiteral("DROP TABLE nothing_of_this_name")}});
@@ -128,7 +134,9 @@ class HistoryDatabaseTest : public QObject {
         QVERIFY(!opened);
         QCOMPARE(readSql(m_file, QStringLiteral("PRAGMA user_version")).toInt(), 1);
         QCOMPARE(readSql(m_file, QStringLiteral("SELECT count(*) FROM pragma_table_info('conversations')"
-                                                " WHERE name = 'colour'")).toInt(), 0);
+                                                " WHERE name = 'colour'"))
+                     .toInt(),
+                 0);
     }
 
     void refusesAFileOfANewerProgram() {
@@ -162,8 +170,9 @@ class HistoryDatabaseTest : public QObject {
         QVERIFY(bool(hits));
         QCOMPARE(hits->size(), size_t(1));
         QCOMPARE(hits->front().messageId, france->message.id);
-        QVERIFY2(hits->front().snippet.contains(QChar(0x2068)) && hits->front().snippet.contains(QChar(0x2069)),
-                 qPrintable(hits->front().snippet));
+        QVERIFY2(
+            hits->front().snippet.contains(QChar(0x2068)) && hits->front().snippet.contains(QChar(0x2069)),
+            qPrintable(hits->front().snippet));
         QVERIFY(!hits->front().snippet.contains(u'\n'));
 
         hits = history->search(QStringLiteral("geogr"));
@@ -189,7 +198,7 @@ class HistoryDatabaseTest : public QObject {
     }
 
     void theIndexIsBuiltAnewAfterAnSqliteWithoutFts5WroteTheFile() {
-        { openHistory(m_file)->addMessage(userMessage(QStringLiteral("apples"))); }
+        { QVERIFY(bool(openHistory(m_file)->addMessage(userMessage(QStringLiteral("apples"))))); }
         DatabaseOptions without;
         without.fullText = false;
         { QVERIFY(bool(openHistory(m_file, without)->addMessage(userMessage(QStringLiteral("pears"))))); }
@@ -236,8 +245,9 @@ class HistoryDatabaseTest : public QObject {
             id = first->conversation.id;
             QVERIFY(bool(history->addMessage(userMessage(QStringLiteral("two"), id, first->message.id))));
         }
-        QVERIFY(runSql(m_file, {QStringLiteral("UPDATE messages SET role = 'x', status = 4711, decode_rate = 'fast',"
-                                               " text = x'ff00fe', parent_id = 12345 WHERE text = 'one'")}));
+        QVERIFY(runSql(m_file,
+                       {QStringLiteral("UPDATE messages SET role = 'x', status = 4711, decode_rate = 'fast',"
+                                       " text = x'ff00fe', parent_id = 12345 WHERE text = 'one'")}));
         const auto record = openHistory(m_file)->conversation(id);
         QVERIFY(bool(record));
         QCOMPARE(record->messages.size(), size_t(2));

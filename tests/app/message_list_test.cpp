@@ -72,7 +72,8 @@ class MessageListTest : public QObject {
         QCOMPARE(changed.size(), 1);
         QCOMPARE(changed[0][0].toModelIndex().row(), 1);
         QCOMPARE(changed[0][2].value<QList<int>>(), QList<int>{MessageList::TextRole});
-        QCOMPARE(list.data(list.index(1), MessageList::TextRole).toString(), QStringLiteral("first and more"));
+        QCOMPARE(list.data(list.index(1), MessageList::TextRole).toString(),
+                 QStringLiteral("first and more"));
     }
 
     void onlyAnEarlyEndedLastAnswerCanGoOn() {
@@ -95,9 +96,9 @@ class MessageListTest : public QObject {
 
     void everyRoleOfTheWindowHasAName() {
         const MessageList list;
-        for (const char* name : {"messageId", "role", "text", "status", "versionIndex", "versionCount", "modelName",
-                                 "generatedTokens", "decodeRate", "prefillRate", "timeToFirstToken", "createdAt",
-                                 "canContinue"}) {
+        for (const char* name : {"messageId", "role", "text", "status", "versionIndex", "versionCount",
+                                 "modelName", "generatedTokens", "decodeRate", "prefillRate",
+                                 "timeToFirstToken", "createdAt", "canContinue"}) {
             QVERIFY2(list.roleNames().values().contains(name), name);
         }
     }

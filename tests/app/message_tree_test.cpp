@@ -82,10 +82,10 @@ class MessageTreeTest : public QObject {
         QTest::addColumn<QString>("text");
         QTest::addColumn<QString>("title");
         QTest::newRow("short") << QStringLiteral("Hello there") << QStringLiteral("Hello there");
-        QTest::newRow("empty lines first") << QStringLiteral("\n  \n What is\tthis? \nmore")
-                                           << QStringLiteral("What is this?");
-        QTest::newRow("cut between words") << QStringLiteral("one two three four five six")
-                                           << QStringLiteral("one two three four\u2026");
+        QTest::newRow("empty lines first")
+            << QStringLiteral("\n  \n What is\tthis? \nmore") << QStringLiteral("What is this?");
+        QTest::newRow("cut between words")
+            << QStringLiteral("one two three four five six") << QStringLiteral("one two three four\u2026");
         QTest::newRow("one long word") << QString(30, u'x') << QString(19, u'x') + QChar(0x2026);
         QTest::newRow("nothing") << QStringLiteral(" \n ") << QString();
     }

@@ -1,0 +1,178 @@
+#include "app/model_host.h"
+
+#include <QAbstractItemModelTester>
+#include <QSignalSpy>
+#include <QTest>
+
+#include "app/model_library.h"
+#include "app/settings/settings.h"
+#include "tests/app/fixture.h"
+#include "tests/data/gguf_writer.h"
+
+using namespace edgechat::app;
+using namespace edgechat::app::testing;
+namespace gguf = edgechat::testing;
+
+class ModelHostTest : public QObject {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void init() {
+        m_home.emplace();
+        m_settings.emplace();
+        m_inference = std::make_unique<InferenceThread>();
+        m_host = std::make_unique<ModelHost>(*m_inference, *m_settings);
+        m_tiny = m_home->path(QStringLiteral("tiny.gguf"));
+        QVERIFY(gguf::writeTinyModel(m_tiny.toStdString()));
+    }
+
+    void cleanup() {
+        m_host.reset();
+        m_inference.reset();
+        m_settings.reset();
+    }
+
+    void loadsAFileAndRemembersIt() {
+        QCOMPARE(m_host->state(), ModelHost::None);
+        QVERIFY(m_host->startup());
+        m_host->load(m_tiny);
+        QCOMPARE(m_host->state(), ModelHost::Loading);
+        QTRY_COMPARE(m_host->state(), ModelHost::Ready);
+        QVERIFY(!m_host->startup());
+        QCOMPARE(m_host->name(), QStringLiteral("tiny"));
+        QCOMPARE(m_host->family(), QStringLiteral("LLaMA"));
+        QCOMPARE(m_host->device(), QStringLiteral("CPU"));
+        QCOMPARE(m_host->contextSize(), 256);
+        QVERIFY(m_host->weightBytes() > 0);
+        QCOMPARE(m_settings->lastModel(), m_tiny);
+        QCOMPARE(m_settings->recentFiles(), QStringList{m_tiny});
+        m_host->unload();
+        QTRY_COMPARE(m_host->state(), ModelHost::None);
+        QCOMPARE(m_host->weightBytes(), 0);
+    }
+
+    void aMissingFileIsNamed() {
+        m_host->load(m_home->path(QStringLiteral("gone.gguf")));
+        QTRY_COMPARE(m_host->state(), ModelHost::Failed);
+        QVERIFY2(m_host->problem().contains(QStringLiteral("gone.gguf")), qPrintable(m_host->problem()));
+        QVERIFY2(m_host->problem().contains(QStringLiteral("not there")), qPrintable(m_host->problem()));
+        QVERIFY(!m_host->problemFix().isEmpty());
+    }
+
+    void aModelWhoseFileGoesAwayStaysAndIsMissedAtTheNextLoad() {
+        m_host->load(m_tiny);
+        QTRY_COMPARE(m_host->state(), ModelHost::Ready);
+        QVERIFY(QFile::remove(m_tiny));
+        QCOMPARE(m_host->state(), ModelHost::Ready);
+        m_host->retry();
+        QTRY_COMPARE(m_host->state(), ModelHost::Failed);
+        QVERIFY(m_host->problem().contains(QStringLiteral("not there")));
+    }
+
+    void aTruncatedFileIsNamed() {
+        QFile file(m_tiny);
+        QVERIFY(file.resize(file.size() / 2));
+        m_host->load(m_tiny);
+        QTRY_COMPARE(m_host->state(), ModelHost::Failed);
+        QVERIFY2(m_host->problem().contains(QStringLiteral("damaged, incomplete")),
+                 qPrintable(m_host->problem()));
+        QVERIFY(m_host->problemDetails().contains(m_tiny));
+    }
+
+    void anUnknownArchitectureIsNamed() {
+        gguf::GgufWriter writer;
+        writer.text("general.architecture", "rwkv7");
+        QVERIFY(writer.write(m_tiny.toStdString()));
+        m_host->load(m_tiny);
+        QTRY_COMPARE(m_host->state(), ModelHost::Failed);
+        QVERIFY2(m_host->problem().contains(QStringLiteral("rwkv7")), qPrintable(m_host->problemDetails()));
+    }
+
+    void aModelThatDoesNotFitSaysHowMuchIsNeeded() {
+        m_settings->setContextTokens(1 << 20);
+        gguf::TinyModelOptions large;
+        large.layers = 24;
+        large.kvHeads = 16;
+        large.heads = 16;
+        large.headSize = 256;
+        large.context = 1 << 20;
+        QVERIFY(gguf::writeTinyModel(m_tiny.toStdString(), large));
+        m_host->load(m_tiny);
+        QTRY_VERIFY(m_host->state() == ModelHost::Failed || m_host->state() == ModelHost::Ready);
+        QCOMPARE(m_host->state(), ModelHost::Failed);  // 400 GB of KV cache
+        QVERIFY2(m_host->problem().contains(QStringLiteral("does not fit in memory")),
+                 qPrintable(m_host->problem()));
+        QVERIFY2(m_host->problem().contains(QStringLiteral("GB")), qPrintable(m_host->problem()));
+    }
+
+    void aSettingThatActsAtLoadAsksForAReload() {
+        m_host->load(m_tiny);
+        QTRY_COMPARE(m_host->state(), ModelHost::Ready);
+        QVERIFY(!m_host->reloadNeeded());
+        m_settings->setKvInt8(true);
+        QVERIFY(m_host->reloadNeeded());
+        m_host->retry();
+        QTRY_COMPARE(m_host->state(), ModelHost::Ready);
+        QVERIFY(!m_host->reloadNeeded());
+    }
+
+    void ofTwoLoadsTheLastOneCounts() {
+        const QString second = m_home->path(QStringLiteral("second.gguf"));
+        QVERIFY(gguf::writeTinyModel(second.toStdString()));
+        QSignalSpy states(m_host.get(), &ModelHost::stateChanged);
+        m_host->load(m_tiny);
+        m_host->load(second);
+        QTRY_COMPARE(m_host->state(), ModelHost::Ready);
+        QCOMPARE(m_host->path(), second);
+        QCOMPARE(states.size(), 2);
+    }
+
+    void theLibraryImportsRemovesAndBringsBack() {
+        ModelLibrary library(*m_host, *m_settings);
+        QAbstractItemModelTester tester(&library, QAbstractItemModelTester::FailureReportingMode::QtTest);
+        QSignalSpy imported(&library, &ModelLibrary::imported);
+        library.importPath(QUrl::fromLocalFile(m_tiny));
+        QVERIFY(library.importing());
+        QTRY_COMPARE(imported.size(), 1);
+        QTRY_COMPARE(library.count(), 1);
+        QVERIFY(!library.importing());
+        const QString name = imported[0][0].toString();
+        QCOMPARE(library.data(library.index(0), ModelLibrary::NameRole).toString(), name);
+        QVERIFY(library.data(library.index(0), ModelLibrary::InStoreRole).toBool());
+        QVERIFY(!library.data(library.index(0), ModelLibrary::LoadedRole).toBool());
+
+        m_host->load(name);
+        QTRY_COMPARE(m_host->state(), ModelHost::Ready);
+        QCOMPARE(m_host->name(), name);
+        QVERIFY(library.data(library.index(0), ModelLibrary::LoadedRole).toBool());
+
+        library.remove(name);
+        QTRY_COMPARE(library.count(), 0);
+        QVERIFY(library.canUndoRemove());
+        QCOMPARE(library.removedName(), name);
+        library.undoRemove();
+        QTRY_COMPARE(library.count(), 1);
+        QVERIFY(!library.canUndoRemove());
+        library.finish();
+    }
+
+    void anImportThatFailsSaysWhy() {
+        ModelLibrary library(*m_host, *m_settings);
+        QFile file(m_tiny);
+        QVERIFY(file.resize(100));
+        library.importPath(m_tiny);
+        QTRY_VERIFY(!library.importing());
+        QTRY_VERIFY(library.problem().contains(QStringLiteral("tiny.gguf")));
+        QVERIFY(!library.problemDetails().isEmpty());
+    }
+
+  private:
+    std::optional<Home> m_home;
+    std::optional<Settings> m_settings;
+    std::unique_ptr<InferenceThread> m_inference;
+    std::unique_ptr<ModelHost> m_host;
+    QString m_tiny;
+};
+
+QTEST_MAIN(ModelHostTest)
+#include "model_host_test.moc"

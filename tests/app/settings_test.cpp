@@ -1,0 +1,125 @@
+#include "app/settings/settings.h"
+
+#include <QPalette>
+#include <QSignalSpy>
+#include <QTest>
+
+#include "inference/sampling/sampler.h"
+#include "tests/app/fixture.h"
+
+using namespace edgechat::app;
+using namespace edgechat::app::testing;
+
+class SettingsTest : public QObject {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void init() { m_home.emplace(); }
+
+    void valuesAreKeptInTheConfigurationFolder() {
+        {
+            Settings settings;
+            settings.setTemperature(0.25);
+            settings.setSystemPrompt(QStringLiteral("Be brief.\nBe kind, \"always\"."));
+            settings.setThreads(3);
+            settings.setSeed(Q_INT64_C(9007199254740991));
+            settings.setWindowGeometry({10, 20, 800, 600});
+        }
+        QVERIFY(QFile::exists(m_home->path(QStringLiteral("config/config.ini"))));
+        const Settings settings;
+        QCOMPARE(settings.temperature(), 0.25);
+        QCOMPARE(settings.systemPrompt(), QStringLiteral("Be brief.\nBe kind, \"always\"."));
+        QCOMPARE(settings.threads(), 3);
+        QCOMPARE(settings.seed(), Q_INT64_C(9007199254740991));
+        QCOMPARE(settings.windowGeometry(), QRect(10, 20, 800, 600));
+    }
+
+    void valuesOutsideTheirRangeAreBroughtIntoIt() {
+        Settings settings;
+        settings.setTextScale(7);
+        QCOMPARE(settings.textScale(), 2.0);
+        settings.setTopP(-1);
+        QCOMPARE(settings.topP(), 0.0);
+        settings.setContextTokens(3);
+        QCOMPARE(settings.contextTokens(), 256);
+        settings.setTemperature(qQNaN());
+        QCOMPARE(settings.temperature(), 0.7);
+    }
+
+    void aDamagedFileGivesTheDefaults() {
+        const QString path = m_home->path(QStringLiteral("odd.ini"));
+        QFile file(path);
+        QVERIFY(file.open(QIODevice::WriteOnly));
+        file.write(
+            "[generation]\ntemperature=hot\ntopK=-5\nseed=many\n[window]\nappearance=99\ntextScale=nan\n");
+        file.close();
+        const Settings settings(path);
+        QCOMPARE(settings.temperature(), 0.7);
+        QCOMPARE(settings.topK(), 0);
+        QCOMPARE(settings.seed(), 0);
+        QCOMPARE(settings.appearance(), Settings::Dark);
+        QCOMPARE(settings.textScale(), 1.0);
+    }
+
+    void aSignalComesOnlyWithAChange() {
+        Settings settings;
+        QSignalSpy spy(&settings, &Settings::topKChanged);
+        settings.setTopK(settings.topK());
+        QCOMPARE(spy.size(), 0);
+        settings.setTopK(7);
+        QCOMPARE(spy.size(), 1);
+    }
+
+    void darkFollowsTheUserThenTheDesktopThenThePalette() {
+        QPalette light;
+        light.setColor(QPalette::Window, Qt::white);
+        QGuiApplication::setPalette(light);
+        Settings settings;
+        settings.setDesktopColorScheme(0);
+        QVERIFY(!settings.dark());
+        QPalette dark;
+        dark.setColor(QPalette::Window, Qt::black);
+        QGuiApplication::setPalette(dark);
+        QTRY_VERIFY(settings.dark());
+        settings.setDesktopColorScheme(2);
+        QVERIFY(!settings.dark());
+        QSignalSpy spy(&settings, &Settings::darkChanged);
+        settings.setDesktopColorScheme(1);
+        QVERIFY(settings.dark());
+        QCOMPARE(spy.size(), 1);
+        settings.setAppearance(Settings::Light);
+        QVERIFY(!settings.dark());
+        settings.setAppearance(Settings::Dark);
+        settings.setDesktopColorScheme(2);
+        QVERIFY(settings.dark());
+    }
+
+    void recentFilesAreNewestFirstAndFew() {
+        Settings settings;
+        for (int i = 0; i < 12; ++i) settings.addRecentFile(QStringLiteral("/m/%1.gguf").arg(i));
+        settings.addRecentFile(QStringLiteral("/m/8.gguf"));
+        QCOMPARE(settings.recentFiles().size(), 8);
+        QCOMPARE(settings.recentFiles()[0], QStringLiteral("/m/8.gguf"));
+        QCOMPARE(settings.recentFiles()[1], QStringLiteral("/m/11.gguf"));
+        settings.removeRecentFile(QStringLiteral("/m/8.gguf"));
+        QCOMPARE(settings.recentFiles()[0], QStringLiteral("/m/11.gguf"));
+    }
+
+    void resetBringsTheGenerationBack() {
+        Settings settings;
+        QVERIFY(settings.isDefaultGeneration());
+        settings.setMinP(0.5);
+        settings.setRepeatPenalty(1.5);
+        QVERIFY(!settings.isDefaultGeneration());
+        settings.resetGeneration();
+        QVERIFY(settings.isDefaultGeneration());
+        QCOMPARE(settings.minP(), 0.05);
+        QCOMPARE(settings.topK(), edgechat::inference::SamplingOptions().topK);
+    }
+
+  private:
+    std::optional<Home> m_home;
+};
+
+QTEST_MAIN(SettingsTest)
+#include "settings_test.moc"
