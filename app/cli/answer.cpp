@@ -52,6 +52,8 @@ Result<GenerateResult> answer(Engine& engine, const std::vector<int>& prompt, co
     }
     Result<GenerateResult> result = engine.generate(request, callbacks);
     output.clearProgress();
+    // Before the message, which shares the terminal with the text.
+    if (result && !output.asJson()) output.write("\n");
     if (result && result->stopReason == StopReason::contextFull) {
         output.message("the answer ended: the context of " + std::to_string(engine.context()) +
                        " tokens is full (--context N makes it larger)");

@@ -22,8 +22,8 @@ Result<AnswerOptions> readAnswerOptions(const Arguments& arguments);
 std::vector<int> encodeConversation(const inference::Engine& engine,
                                     const std::vector<inference::ChatMessage>& messages);
 
-/// Generates until the end, SIGINT, or stdout takes no more. Without --json the text goes to stdout as it
-/// comes.
+/// Generates until the end, SIGINT, or stdout takes no more. Without --json the text goes to stdout as it comes, with
+/// a newline at its end.
 Result<inference::GenerateResult> answer(inference::Engine& engine, const std::vector<int>& prompt,
                                          const AnswerOptions& options, Output& output);
 

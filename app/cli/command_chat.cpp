@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "app/cli/answer.h"
 #include "app/cli/commands.h"
@@ -65,8 +66,9 @@ class Conversation {
 };
 
 void greet(const Engine& engine, const std::string& model, Output& output) {
-    output.message(model + " on " + deviceName(engine.device()) + ", context " +
-                   std::to_string(engine.context()) + " tokens. Ctrl+C stops an answer, Ctrl+D ends.");
+    output.message(std::filesystem::path(model).filename().string() + " on " + deviceName(engine.device()) +
+                   ", context " + std::to_string(engine.context()) +
+                   " tokens. Ctrl+C stops an answer, Ctrl+D ends.");
 }
 
 /// The `> ` belongs to the terminal, not to the results.
@@ -111,9 +113,13 @@ Result<int> run(const Arguments& arguments, Output& output) {
             conversation.dropLast();
             continue;
         }
-        if (!output.write("\n")) return kExitDone;  // main reports that stdout takes no more
+        if (output.failure()) return kExitDone;  // main reports that stdout takes no more
         if (!terminal && result->stopReason == StopReason::interrupted) return kExitInterrupted;
-        conversation.add("assistant", result->text);
+        if (result->tokens.empty() && result->stopReason == StopReason::interrupted) {
+            conversation.dropLast();
+        } else {
+            conversation.add("assistant", result->text);
+        }
     }
 }
 

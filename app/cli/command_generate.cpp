@@ -1,6 +1,4 @@
 // generate: one answer to one prompt.
-#include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/answer.h"
@@ -61,11 +59,7 @@ Result<int> run(const Arguments& arguments, Output& output) {
 
     const Result<GenerateResult> result = answer(engine, ids, *answerOptions, output);
     if (!result) return result.error();
-    if (output.asJson()) {
-        output.writeJson(toJson(*result, engine, model));
-    } else {
-        output.write("\n");
-    }
+    if (output.asJson()) output.writeJson(toJson(*result, engine, model));
     return result->stopReason == StopReason::interrupted ? kExitInterrupted : kExitDone;
 }
 
