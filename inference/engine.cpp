@@ -301,10 +301,9 @@ Result<GenerateResult> Engine::generate(const GenerateRequest& request, const Ge
         result.text += text;
         if (callbacks.onText) callbacks.onText(text);
     };
-    std::vector<int> recent = request.prompt;
     Clock::time_point firstToken = start;
     while (true) {
-        const int token = sampler.sample(state.logitsOf(0), recent);
+        const int token = sampler.sample(state.logitsOf(0), result.tokens);
         if (statistics.generatedTokens == 0) {
             firstToken = Clock::now();
             statistics.timeToFirstToken = secondsSince(start);
@@ -314,7 +313,6 @@ Result<GenerateResult> Engine::generate(const GenerateRequest& request, const Ge
             break;
         }
         result.tokens.push_back(token);
-        recent.push_back(token);
         statistics.generatedTokens = static_cast<int>(result.tokens.size());
         statistics.decodeSeconds = secondsSince(firstToken);
         emit(matcher.push(assembler.push(state.tokenizer->tokenBytes(token))));
@@ -327,7 +325,7 @@ Result<GenerateResult> Engine::generate(const GenerateRequest& request, const Ge
             result.stopReason = StopReason::length;
             break;
         }
-        if (recent.size() >= static_cast<size_t>(state.context)) {
+        if (request.prompt.size() + result.tokens.size() >= static_cast<size_t>(state.context)) {
             result.stopReason = StopReason::contextFull;
             break;
         }

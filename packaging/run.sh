@@ -24,4 +24,6 @@ if [ -z "$model" ]; then
     say "and there is no model to chat with; run it again when the network is there"
     exit 5
 fi
-exec build/release/bin/edgechat-cli chat "$model"
+# Somebody at a terminal gets the usual sampling; a pipe gets the same answer each time.
+if [ -t 0 ]; then exec build/release/bin/edgechat-cli chat "$model"; fi
+exec build/release/bin/edgechat-cli chat "$model" --temperature 0 --repeat-penalty 1.1

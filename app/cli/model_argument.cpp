@@ -94,7 +94,9 @@ Result<SamplingOptions> readSamplingOptions(const Arguments& arguments) {
     const Result<double> minP = arguments.real("--min-p", options.minP, 0, 1);
     if (!minP) return minP.error();
     // The penalty divides: a tiny one would make an infinite logit.
-    const Result<double> penalty = arguments.real("--repeat-penalty", options.repeatPenalty, 0.01, 100);
+    // Greedy means the model's own best token unless a penalty is asked for.
+    const double usual = *temperature == 0 ? 1.0 : options.repeatPenalty;
+    const Result<double> penalty = arguments.real("--repeat-penalty", usual, 0.01, 100);
     if (!penalty) return penalty.error();
     const Result<int64_t> seed = arguments.integer("--seed", 0, 0, std::numeric_limits<int64_t>::max());
     if (!seed) return seed.error();

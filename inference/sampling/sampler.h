@@ -12,8 +12,8 @@ struct SamplingOptions {
     int topK = 40;               ///< 0: off
     float topP = 0.95f;          ///< 1: off
     float minP = 0.05f;          ///< 0: off; keeps tokens of at least minP times the best one's probability
-    float repeatPenalty = 1.0f;  ///< 1: off; logits of recent tokens are divided (if > 0) or multiplied by it
-    int repeatWindow = 64;       ///< tokens looked back at
+    float repeatPenalty = 1.1f;  ///< 1: off; logits of recent tokens are divided (if > 0) or multiplied by it
+    int repeatWindow = 64;       ///< tokens of the answer looked back at
     uint64_t seed = 0;           ///< 0: a fresh one for each answer
 };
 
@@ -22,7 +22,8 @@ struct SamplingOptions {
 class Sampler {
   public:
     explicit Sampler(const SamplingOptions& options);
-    /// `logits` [vocab] is overwritten. `recent`: the tokens so far, newest last.
+    /// `logits` [vocab] is overwritten. `recent`: the answer's tokens so far, newest last; the
+    /// prompt is not among them, or the token that ends each of its turns would be punished too.
     int sample(std::span<float> logits, std::span<const int> recent);
 
   private:
