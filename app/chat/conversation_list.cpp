@@ -130,6 +130,10 @@ qint64 ConversationList::idAt(int row) const {
 }
 
 void ConversationList::touch(const ConversationSummary& conversation) {
+    if (const QDate today = QDate::currentDate();
+        today != std::exchange(m_groupedOn, today) && !m_rows.empty()) {
+        Q_EMIT dataChanged(index(0), index(count() - 1), {GroupRole});  // midnight has passed
+    }
     std::erase_if(m_all, [&](const ConversationSummary& other) { return other.id == conversation.id; });
     const auto place = std::lower_bound(m_all.begin(), m_all.end(), conversation, newer);
     const int target = static_cast<int>(place - m_all.begin());

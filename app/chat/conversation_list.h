@@ -81,8 +81,9 @@ class ConversationList : public QAbstractListModel {
     std::vector<ConversationSummary> m_all;  ///< newest first
     std::vector<SearchHit> m_rows;           ///< what is shown
     QString m_query;
-    QDate m_today;
-    quint64 m_searchNumber = 0;  ///< answers to older searches are dropped
+    QDate m_today;                             ///< given by setToday(), else invalid
+    QDate m_groupedOn = QDate::currentDate();  ///< when the groups were last announced
+    quint64 m_searchNumber = 0;                ///< answers to older searches are dropped
     qint64 m_current = 0;
     bool m_loaded = false;
     ConversationSummary m_deleted;

@@ -154,6 +154,8 @@ class ChatSessionTest : public QObject {
         send(QStringLiteral("hello"));
         const qint64 conversation = chat()->conversationId();
         m_program.reset();
+        const QString question = QStringLiteral("SELECT prompt_tokens FROM messages WHERE role = 1");
+        const int promptTokens = readSql(m_file, question).toInt();
         // What a crash leaves behind: a checkpoint that says that the answer is being written.
         QVERIFY(
             runSql(m_file, {QStringLiteral("UPDATE messages SET status = 1, text = 'half' WHERE role = 1")}));
@@ -166,6 +168,9 @@ class ChatSessionTest : public QObject {
         QTRY_VERIFY(!chat()->busy());
         QVERIFY(role(1, MessageList::TextRole).toString().startsWith(QStringLiteral("half")));
         QVERIFY(role(1, MessageList::StatusRole).toInt() != MessageList::Interrupted);
+        finishProgram();
+        QCOMPARE(readSql(m_file, question).toInt(),
+                 promptTokens + 4);  // the model was given h, a, l, f as well
     }
 
     void aConversationThatDoesNotFitSaysSoAndKeepsTheMessage() {
