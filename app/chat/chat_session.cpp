@@ -305,7 +305,9 @@ void ChatSession::setOpened(const ConversationRecord& record) {
     m_draftSaveTimer.stop();
     setProblem({});
     if (record.unreadable > 0) {
-        setProblem({tr("%n message(s) of this conversation cannot be read.", nullptr, record.unreadable),
+        setProblem({record.unreadable == 1
+                        ? tr("One message of this conversation cannot be read.")
+                        : tr("%1 messages of this conversation cannot be read.").arg(record.unreadable),
                     tr("All others are shown."),
                     {}});
     }
