@@ -95,7 +95,13 @@ class WithTheStarterModel(Window):
                          lambda: self.history.last_answer()[1] == History.INTERRUPTED and self.history.last_answer())
         self.assertEqual((found[0], found[2]), (kept[0], kept[2]))
         self.assertEqual(len(self.history.messages(History.USER)), 1)
-        # The window shows it: what it copies as the last answer is what was kept.
+        # The window lists the conversation; opened by its title, what it copies as the last answer is what was kept.
+        time.sleep(2)
+        self.desktop.press("ctrl+k")
+        time.sleep(1)
+        self.desktop.type("lighthouse keeper")
+        time.sleep(1)
+        self.desktop.press("Return")
         time.sleep(1)
         self.picture("restarted")
         wait_for("the kept answer on the clipboard", lambda: self.copied_answer() == kept[2].strip(), 30)
