@@ -12,6 +12,8 @@ from fake_tools import FakeTools
 
 ROOT = os.path.abspath(sys.argv.pop(1))
 MODEL = "/models/starter.gguf"
+# stdin is no terminal in these tests: a question that is piped in has the same answer each time.
+IN_TERMINAL = f"terminal chat {MODEL} --temperature 0 --repeat-penalty 1.1\n"
 
 
 class XServer(threading.Thread):
@@ -69,17 +71,17 @@ class Run(unittest.TestCase):
 
     def test_chats_in_the_terminal_without_a_display_and_says_so(self):
         done = self.run_script()
-        self.assertEqual((done.returncode, done.stdout), (0, f"terminal chat {MODEL}\n"))
+        self.assertEqual((done.returncode, done.stdout), (0, IN_TERMINAL))
         self.assertIn("there is no display here", done.stderr)
 
     def test_a_screen_that_is_gone_is_no_display(self):
         done = self.run_script(DISPLAY=f":{self.number}")
-        self.assertEqual(done.stdout, f"terminal chat {MODEL}\n")
+        self.assertEqual(done.stdout, IN_TERMINAL)
         self.assertIn(f"DISPLAY=':{self.number}'", done.stderr)
 
     def test_a_screen_that_refuses_this_user_is_no_display(self):
         done = self.run_script(DISPLAY=self.x_server(b"\0"))
-        self.assertEqual(done.stdout, f"terminal chat {MODEL}\n")
+        self.assertEqual(done.stdout, IN_TERMINAL)
 
     def test_a_wayland_socket_is_a_display(self):
         path = os.path.join(self.tools.folder.name, "wayland-0")
