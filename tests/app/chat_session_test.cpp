@@ -191,15 +191,10 @@ class ChatSessionTest : public QObject {
     void aFullContextEndsTheAnswerAndKeepsIt() {
         m_program->settings()->setContextTokens(256);
         m_program->settings()->setMaxTokens(0);
-        m_program->settings()->setTemperature(3);
-        m_program->settings()->setMinP(0);
-        m_program->settings()->setTopK(0);
-        m_program->settings()->setTopP(1);
         m_program->model()->retry();
         QTRY_COMPARE(m_program->model()->state(), ModelHost::Ready);
         send(QString(220, u'x'));
-        if (role(1, MessageList::StatusRole).toInt() != MessageList::ContextFull)
-            QSKIP("the model ended by itself");
+        QCOMPARE(role(1, MessageList::StatusRole).toInt(), int(MessageList::ContextFull));
         QCOMPARE(chat()->state(), ChatSession::ContextFull);
         QVERIFY(!role(1, MessageList::TextRole).toString().isEmpty());
         QCOMPARE(chat()->contextUsed(), 256);
