@@ -1,0 +1,91 @@
+#include "tests/ui/fake/fake_app.h"
+
+namespace edgechat::fake {
+
+QVariant RowModel::data(const QModelIndex& index, int role) const {
+    if (!index.isValid() || index.row() >= count()) return {};
+    const QByteArray name = roleNames().value(role);
+    return row(index.row()).value(QString::fromLatin1(name));
+}
+
+QHash<int, QByteArray> RowModel::roleNames() const {
+    QHash<int, QByteArray> names;
+    for (int i = 0; i < m_roles.size(); ++i) names.insert(Qt::UserRole + 1 + i, m_roles[i]);
+    return names;
+}
+
+void RowModel::setRows(const QVariantList& rows) {
+    beginResetModel();
+    m_rows = rows;
+    endResetModel();
+    Q_EMIT countChanged();
+}
+
+void RowModel::setValue(int row, const QString& role, const QVariant& value) {
+    QVariantMap map = m_rows[row].toMap();
+    map[role] = value;
+    m_rows[row] = map;
+    Q_EMIT dataChanged(index(row), index(row), {roleNames().key(role.toLatin1())});
+}
+
+ConversationList::ConversationList()
+    : RowModel({"conversationId", "title", "group", "snippet", "messageId", "updatedAt", "current"}) {}
+
+void ConversationList::remove(qint64 id) {
+    m_calls.append({QStringLiteral("remove"), id});
+    m_deletedTitle = QStringLiteral("A walk through the park");
+    m_canUndoDelete = true;
+    Q_EMIT deletedChanged();
+}
+
+void ConversationList::undoRemove() {
+    m_canUndoDelete = false;
+    Q_EMIT deletedChanged();
+}
+
+qint64 ConversationList::idAt(int index) const {
+    return index < 0 || index >= count() ? 0 : row(index).value(QStringLiteral("conversationId")).toLongLong();
+}
+
+MessageList::MessageList()
+    : RowModel({"messageId", "role", "text", "status", "versionIndex", "versionCount", "modelName",
+                "generatedTokens", "decodeRate", "prefillRate", "timeToFirstToken", "createdAt", "canContinue"}) {}
+
+ChatSession::ChatSession() {
+    connect(&m_messages, &RowModel::countChanged, this, &ChatSession::emptyChanged);
+}
+
+void ChatSession::record(const QVariantList& call) {
+    m_calls.append(QVariant(call));
+    Q_EMIT callsChanged();
+}
+
+void ChatSession::send(const QString& text) {
+    record({QStringLiteral("send"), text});
+    Q_EMIT sent();
+}
+
+qint64 ChatSession::lastUserMessageId() const {
+    for (int i = m_messages.count() - 1; i >= 0; --i) {
+        if (m_messages.row(i).value(QStringLiteral("role")).toInt() == MessageList::User)
+            return m_messages.row(i).value(QStringLiteral("messageId")).toLongLong();
+    }
+    return 0;
+}
+
+void ChatSession::dismissProblem() {
+    m_problem.clear();
+    Q_EMIT problemChanged();
+}
+
+ModelLibrary::ModelLibrary()
+    : RowModel({"name", "path", "architecture", "parametersText", "quantization", "bytes", "sizeText", "inStore",
+                "loaded", "damaged", "problem"}) {}
+
+void ModelLibrary::remove(const QString& name) {
+    m_removedName = name;
+    m_canUndoRemove = true;
+    Q_EMIT removedChanged();
+}
+
+}  // namespace edgechat::fake

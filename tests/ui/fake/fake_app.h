@@ -1,0 +1,344 @@
+#pragma once
+
+// The same types that edgechat_app exports to QML, with values that a test sets. So every state of the window can
+// be shown and driven without an engine or a database.
+
+#include <QAbstractListModel>
+#include <QDateTime>
+#include <QObject>
+#include <QRect>
+#include <QUrl>
+#include <QVariant>
+#include <QtQml/qqmlregistration.h>
+
+#include <cmath>
+
+namespace edgechat::fake {
+
+/// Rows of named values as a list model.
+class RowModel : public QAbstractListModel {
+    Q_OBJECT
+    QML_ANONYMOUS
+    Q_PROPERTY(int count READ count NOTIFY countChanged FINAL)
+
+  public:
+    explicit RowModel(const QList<QByteArray>& roles, QObject* parent = nullptr)
+        : QAbstractListModel(parent), m_roles(roles) {}
+
+    int rowCount(const QModelIndex& parent = {}) const override { return parent.isValid() ? 0 : count(); }
+    int count() const { return static_cast<int>(m_rows.size()); }
+    QVariant data(const QModelIndex& index, int role) const override;
+    QHash<int, QByteArray> roleNames() const override;
+
+    Q_INVOKABLE void setRows(const QVariantList& rows);
+    Q_INVOKABLE void setValue(int row, const QString& role, const QVariant& value);
+    QVariantMap row(int i) const { return m_rows[i].toMap(); }
+
+  Q_SIGNALS:
+    void countChanged();
+
+  private:
+    QList<QByteArray> m_roles;
+    QVariantList m_rows;
+};
+
+class ConversationList : public RowModel {
+    Q_OBJECT
+    QML_ELEMENT
+    QML_UNCREATABLE("fake")
+    Q_PROPERTY(QString query MEMBER m_query NOTIFY queryChanged FINAL)
+    Q_PROPERTY(bool canUndoDelete MEMBER m_canUndoDelete NOTIFY deletedChanged FINAL)
+    Q_PROPERTY(QString deletedTitle MEMBER m_deletedTitle NOTIFY deletedChanged FINAL)
+
+  public:
+    enum Group { Today, Yesterday, LastWeek, Older };
+    Q_ENUM(Group)
+    ConversationList();
+
+    Q_INVOKABLE void rename(qint64 id, const QString& title) { m_calls.append({QStringLiteral("rename"), id, title}); }
+    Q_INVOKABLE void remove(qint64 id);
+    Q_INVOKABLE void undoRemove();
+    Q_INVOKABLE qint64 idAt(int row) const;
+    QList<QVariantList> m_calls;
+
+  Q_SIGNALS:
+    void queryChanged();
+    void deletedChanged();
+
+  private:
+    QString m_query, m_deletedTitle;
+    bool m_canUndoDelete = false;
+};
+
+class MessageList : public RowModel {
+    Q_OBJECT
+    QML_ELEMENT
+    QML_UNCREATABLE("fake")
+
+  public:
+    enum Role { User, Assistant, System };
+    Q_ENUM(Role)
+    enum Status { Complete, Streaming, Stopped, Interrupted, Length, ContextFull, Failed };
+    Q_ENUM(Status)
+    MessageList();
+};
+
+class ChatSession : public QObject {
+    Q_OBJECT
+    QML_ELEMENT
+    QML_UNCREATABLE("fake")
+    Q_PROPERTY(qint64 conversationId MEMBER m_conversationId NOTIFY conversationIdChanged FINAL)
+    Q_PROPERTY(QString title MEMBER m_title NOTIFY titleChanged FINAL)
+    Q_PROPERTY(edgechat::fake::MessageList* messages READ messages CONSTANT FINAL)
+    Q_PROPERTY(State state MEMBER m_state NOTIFY stateChanged FINAL)
+    Q_PROPERTY(bool busy READ busy NOTIFY stateChanged FINAL)
+    Q_PROPERTY(bool empty READ empty NOTIFY emptyChanged FINAL)
+    Q_PROPERTY(int prefillDone MEMBER m_prefillDone NOTIFY prefillChanged FINAL)
+    Q_PROPERTY(int prefillTotal MEMBER m_prefillTotal NOTIFY prefillChanged FINAL)
+    Q_PROPERTY(double prefillSecondsLeft MEMBER m_prefillSecondsLeft NOTIFY prefillChanged FINAL)
+    Q_PROPERTY(QString draft MEMBER m_draft NOTIFY draftChanged FINAL)
+    Q_PROPERTY(int draftTokens MEMBER m_draftTokens NOTIFY draftTokensChanged FINAL)
+    Q_PROPERTY(int contextUsed MEMBER m_contextUsed NOTIFY contextChanged FINAL)
+    Q_PROPERTY(int contextSize MEMBER m_contextSize NOTIFY contextChanged FINAL)
+    Q_PROPERTY(QString problem MEMBER m_problem NOTIFY problemChanged FINAL)
+    Q_PROPERTY(QString problemFix MEMBER m_problemFix NOTIFY problemChanged FINAL)
+    Q_PROPERTY(QString problemDetails MEMBER m_problemDetails NOTIFY problemChanged FINAL)
+    Q_PROPERTY(QVariantList calls MEMBER m_calls NOTIFY callsChanged FINAL)
+
+  public:
+    enum State { Idle, Loading, Prefilling, Generating, Stopping, ContextFull };
+    Q_ENUM(State)
+    ChatSession();
+
+    MessageList* messages() { return &m_messages; }
+    bool busy() const { return m_state != Idle && m_state != ContextFull; }
+    bool empty() const { return m_messages.count() == 0; }
+
+    Q_INVOKABLE void send(const QString& text);
+    Q_INVOKABLE void stop() { record({QStringLiteral("stop")}); }
+    Q_INVOKABLE void regenerate(qint64 id) { record({QStringLiteral("regenerate"), id}); }
+    Q_INVOKABLE void edit(qint64 id, const QString& text) { record({QStringLiteral("edit"), id, text}); }
+    Q_INVOKABLE void continueAnswer(qint64 id) { record({QStringLiteral("continue"), id}); }
+    Q_INVOKABLE void showSibling(qint64 id, int step) { record({QStringLiteral("sibling"), id, step}); }
+    Q_INVOKABLE QString lastAnswer() const { return QStringLiteral("the last answer"); }
+    Q_INVOKABLE qint64 lastUserMessageId() const;
+    Q_INVOKABLE void dismissProblem();
+
+  Q_SIGNALS:
+    void conversationIdChanged();
+    void titleChanged();
+    void stateChanged();
+    void emptyChanged();
+    void prefillChanged();
+    void draftChanged();
+    void draftTokensChanged();
+    void contextChanged();
+    void problemChanged();
+    void callsChanged();
+    void sent();
+    void answered();
+
+  private:
+    void record(const QVariantList& call);
+
+    MessageList m_messages;
+    qint64 m_conversationId = 0;
+    QString m_title, m_draft, m_problem, m_problemFix, m_problemDetails;
+    State m_state = Idle;
+    int m_prefillDone = 0, m_prefillTotal = 0, m_draftTokens = 0, m_contextUsed = 0, m_contextSize = 0;
+    double m_prefillSecondsLeft = -1;
+    QVariantList m_calls;
+};
+
+class ModelHost : public QObject {
+    Q_OBJECT
+    QML_ELEMENT
+    QML_UNCREATABLE("fake")
+    Q_PROPERTY(State state MEMBER m_state NOTIFY changed FINAL)
+    Q_PROPERTY(double progress MEMBER m_progress NOTIFY changed FINAL)
+    Q_PROPERTY(QString name MEMBER m_name NOTIFY changed FINAL)
+    Q_PROPERTY(QString family MEMBER m_family NOTIFY changed FINAL)
+    Q_PROPERTY(QString sizeText MEMBER m_sizeText NOTIFY changed FINAL)
+    Q_PROPERTY(QString quantization MEMBER m_quantization NOTIFY changed FINAL)
+    Q_PROPERTY(QString device MEMBER m_device NOTIFY changed FINAL)
+    Q_PROPERTY(QString path MEMBER m_path NOTIFY changed FINAL)
+    Q_PROPERTY(int contextSize MEMBER m_contextSize NOTIFY changed FINAL)
+    Q_PROPERTY(qint64 weightBytes MEMBER m_weightBytes NOTIFY changed FINAL)
+    Q_PROPERTY(qint64 kvBytes MEMBER m_kvBytes NOTIFY changed FINAL)
+    Q_PROPERTY(bool startup MEMBER m_startup NOTIFY changed FINAL)
+    Q_PROPERTY(QString problem MEMBER m_problem NOTIFY changed FINAL)
+    Q_PROPERTY(QString problemFix MEMBER m_problemFix NOTIFY changed FINAL)
+    Q_PROPERTY(QString problemDetails MEMBER m_problemDetails NOTIFY changed FINAL)
+    Q_PROPERTY(bool reloadNeeded MEMBER m_reloadNeeded NOTIFY changed FINAL)
+    Q_PROPERTY(QString loadedPath MEMBER m_loadedPath NOTIFY changed FINAL)
+
+  public:
+    enum State { None, Loading, Ready, Failed };
+    Q_ENUM(State)
+
+    Q_INVOKABLE void load(const QString& path) { setProperty("loadedPath", path); }
+    Q_INVOKABLE void unload() { setProperty("state", None); }
+    Q_INVOKABLE void retry() { setProperty("loadedPath", QStringLiteral("retry")); }
+
+  Q_SIGNALS:
+    void changed();
+
+  private:
+    State m_state = None;
+    double m_progress = 0;
+    QString m_name, m_family, m_sizeText, m_quantization, m_device, m_path, m_problem, m_problemFix, m_problemDetails,
+        m_loadedPath;
+    int m_contextSize = 0;
+    qint64 m_weightBytes = 0, m_kvBytes = 0;
+    bool m_startup = false, m_reloadNeeded = false;
+};
+
+class ModelLibrary : public RowModel {
+    Q_OBJECT
+    QML_ELEMENT
+    QML_UNCREATABLE("fake")
+    Q_PROPERTY(QString problem MEMBER m_problem NOTIFY changed FINAL)
+    Q_PROPERTY(QString problemDetails MEMBER m_problemDetails NOTIFY changed FINAL)
+    Q_PROPERTY(bool importing MEMBER m_importing NOTIFY changed FINAL)
+    Q_PROPERTY(bool canUndoRemove MEMBER m_canUndoRemove NOTIFY removedChanged FINAL)
+    Q_PROPERTY(QString removedName MEMBER m_removedName NOTIFY removedChanged FINAL)
+
+  public:
+    ModelLibrary();
+    Q_INVOKABLE void importPath(const QVariant&) {}
+    Q_INVOKABLE void remove(const QString& name);
+    Q_INVOKABLE void undoRemove() { setProperty("canUndoRemove", false); }
+    Q_INVOKABLE void refresh() {}
+
+  Q_SIGNALS:
+    void changed();
+    void removedChanged();
+
+  private:
+    QString m_problem, m_problemDetails, m_removedName;
+    bool m_importing = false, m_canUndoRemove = false;
+};
+
+class Telemetry : public QObject {
+    Q_OBJECT
+    QML_ELEMENT
+    QML_UNCREATABLE("fake")
+    Q_PROPERTY(double prefillRate MEMBER m_prefillRate NOTIFY changed FINAL)
+    Q_PROPERTY(double decodeRate MEMBER m_decodeRate NOTIFY changed FINAL)
+    Q_PROPERTY(double timeToFirstToken MEMBER m_timeToFirstToken NOTIFY changed FINAL)
+    Q_PROPERTY(QList<qreal> rateHistory MEMBER m_rateHistory NOTIFY changed FINAL)
+    Q_PROPERTY(qint64 processBytes MEMBER m_processBytes NOTIFY changed FINAL)
+    Q_PROPERTY(qint64 modelBytes MEMBER m_modelBytes NOTIFY changed FINAL)
+    Q_PROPERTY(qint64 memoryTotal MEMBER m_memoryTotal NOTIFY changed FINAL)
+    Q_PROPERTY(qint64 memoryAvailable MEMBER m_memoryAvailable NOTIFY changed FINAL)
+    Q_PROPERTY(bool jetson MEMBER m_jetson NOTIFY changed FINAL)
+    Q_PROPERTY(double gpuLoad MEMBER m_gpuLoad NOTIFY changed FINAL)
+    Q_PROPERTY(double temperature MEMBER m_temperature NOTIFY changed FINAL)
+    Q_PROPERTY(double power MEMBER m_power NOTIFY changed FINAL)
+    Q_PROPERTY(QString powerMode MEMBER m_powerMode NOTIFY changed FINAL)
+    Q_PROPERTY(bool windowVisible MEMBER m_windowVisible NOTIFY changed FINAL)
+
+  Q_SIGNALS:
+    void changed();
+
+  private:
+    double m_prefillRate = 0, m_decodeRate = 0, m_timeToFirstToken = 0, m_gpuLoad = -1;
+    double m_temperature = std::nan(""), m_power = std::nan("");
+    QList<qreal> m_rateHistory;
+    qint64 m_processBytes = 0, m_modelBytes = 0, m_memoryTotal = 0, m_memoryAvailable = 0;
+    bool m_jetson = false, m_windowVisible = true;
+    QString m_powerMode;
+};
+
+class Settings : public QObject {
+    Q_OBJECT
+    QML_ELEMENT
+    QML_UNCREATABLE("fake")
+    Q_PROPERTY(Appearance appearance MEMBER m_appearance NOTIFY changed FINAL)
+    Q_PROPERTY(bool dark READ dark NOTIFY changed FINAL)
+    Q_PROPERTY(double textScale MEMBER m_textScale NOTIFY changed FINAL)
+    Q_PROPERTY(bool reducedMotion MEMBER m_reducedMotion NOTIFY changed FINAL)
+    Q_PROPERTY(int threads MEMBER m_threads NOTIFY changed FINAL)
+    Q_PROPERTY(int contextTokens MEMBER m_contextTokens NOTIFY changed FINAL)
+    Q_PROPERTY(bool kvInt8 MEMBER m_kvInt8 NOTIFY changed FINAL)
+    Q_PROPERTY(QString systemPrompt MEMBER m_systemPrompt NOTIFY changed FINAL)
+    Q_PROPERTY(double temperature MEMBER m_temperature NOTIFY changed FINAL)
+    Q_PROPERTY(int topK MEMBER m_topK NOTIFY changed FINAL)
+    Q_PROPERTY(double topP MEMBER m_topP NOTIFY changed FINAL)
+    Q_PROPERTY(double minP MEMBER m_minP NOTIFY changed FINAL)
+    Q_PROPERTY(double repeatPenalty MEMBER m_repeatPenalty NOTIFY changed FINAL)
+    Q_PROPERTY(int maxTokens MEMBER m_maxTokens NOTIFY changed FINAL)
+    Q_PROPERTY(qint64 seed MEMBER m_seed NOTIFY changed FINAL)
+    Q_PROPERTY(QString lastModel MEMBER m_lastModel NOTIFY changed FINAL)
+    Q_PROPERTY(bool sidebarVisible MEMBER m_sidebarVisible NOTIFY changed FINAL)
+    Q_PROPERTY(QRect windowGeometry MEMBER m_windowGeometry NOTIFY changed FINAL)
+    Q_PROPERTY(bool windowMaximized MEMBER m_windowMaximized NOTIFY changed FINAL)
+
+  public:
+    enum Appearance { System, Light, Dark };
+    Q_ENUM(Appearance)
+    bool dark() const { return m_appearance == Dark; }
+    Q_INVOKABLE void resetGeneration() {}
+    Q_INVOKABLE bool isDefaultGeneration() const { return true; }
+
+  Q_SIGNALS:
+    void changed();
+
+  private:
+    Appearance m_appearance = Light;
+    double m_textScale = 1, m_temperature = 0.7, m_topP = 0.9, m_minP = 0.05, m_repeatPenalty = 1.1;
+    bool m_reducedMotion = true, m_kvInt8 = false, m_sidebarVisible = true, m_windowMaximized = false;
+    int m_threads = 0, m_contextTokens = 0, m_topK = 40, m_maxTokens = 1024;
+    qint64 m_seed = 0;
+    QString m_systemPrompt, m_lastModel;
+    QRect m_windowGeometry;
+};
+
+class Program : public QObject {
+    Q_OBJECT
+    QML_ELEMENT
+    Q_PROPERTY(edgechat::fake::ConversationList* conversations READ conversations CONSTANT FINAL)
+    Q_PROPERTY(edgechat::fake::ChatSession* chat READ chat CONSTANT FINAL)
+    Q_PROPERTY(edgechat::fake::ModelHost* model READ model CONSTANT FINAL)
+    Q_PROPERTY(edgechat::fake::ModelLibrary* library READ library CONSTANT FINAL)
+    Q_PROPERTY(edgechat::fake::Telemetry* telemetry READ telemetry CONSTANT FINAL)
+    Q_PROPERTY(edgechat::fake::Settings* settings READ settings CONSTANT FINAL)
+    Q_PROPERTY(QString historyProblem MEMBER m_historyProblem NOTIFY changed FINAL)
+    Q_PROPERTY(QString historyProblemFix MEMBER m_historyProblemFix NOTIFY changed FINAL)
+    Q_PROPERTY(QString historyProblemDetails MEMBER m_historyProblemDetails NOTIFY changed FINAL)
+    Q_PROPERTY(QString version READ version CONSTANT FINAL)
+    Q_PROPERTY(QString copied MEMBER m_copied NOTIFY changed FINAL)
+    Q_PROPERTY(int newChats MEMBER m_newChats NOTIFY changed FINAL)
+    Q_PROPERTY(qint64 opened MEMBER m_opened NOTIFY changed FINAL)
+
+  public:
+    ConversationList* conversations() { return &m_conversations; }
+    ChatSession* chat() { return &m_chat; }
+    ModelHost* model() { return &m_model; }
+    ModelLibrary* library() { return &m_library; }
+    Telemetry* telemetry() { return &m_telemetry; }
+    Settings* settings() { return &m_settings; }
+    QString version() const { return QStringLiteral("0.1.0"); }
+
+    Q_INVOKABLE void retryHistory() {}
+    Q_INVOKABLE void startFreshHistory() {}
+    Q_INVOKABLE void newChat() { setProperty("newChats", m_newChats + 1); }
+    Q_INVOKABLE void openConversation(qint64 id) { setProperty("opened", id); }
+    Q_INVOKABLE void copyText(const QString& text) { setProperty("copied", text); }
+
+  Q_SIGNALS:
+    void changed();
+
+  private:
+    ConversationList m_conversations;
+    ChatSession m_chat;
+    ModelHost m_model;
+    ModelLibrary m_library;
+    Telemetry m_telemetry;
+    Settings m_settings;
+    QString m_historyProblem, m_historyProblemFix, m_historyProblemDetails, m_copied;
+    int m_newChats = 0;
+    qint64 m_opened = 0;
+};
+
+}  // namespace edgechat::fake

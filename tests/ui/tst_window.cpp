@@ -1,0 +1,390 @@
+// The whole window, driven by keys and checked from outside: every control has a name, every file loads.
+#include <QAccessible>
+#include <QDirIterator>
+#include <QGuiApplication>
+#include <QQmlApplicationEngine>
+#include <QQmlComponent>
+#include <QQuickItem>
+#include <QQuickStyle>
+#include <QQuickWindow>
+#include <QSignalSpy>
+#include <QStyleHints>
+#include <QtTest>
+
+#include <memory>
+
+#include "tests/ui/scenes.h"
+
+using namespace edgechat::fake;
+
+namespace {
+
+struct Shown {
+    Program program;
+    QQmlApplicationEngine engine;
+    QQuickWindow* window = nullptr;
+
+    explicit Shown(const QString& scene, const QSize& size = QSize(1200, 780)) {
+        setScene(program, scene);
+        program.settings()->setProperty("windowGeometry", QRect(QPoint(0, 0), size));
+        engine.addImportPath(QStringLiteral(":/qt/qml"));
+        engine.setInitialProperties({{QStringLiteral("program"), QVariant::fromValue(&program)}});
+        engine.load(QUrl(QStringLiteral("qrc:/qt/qml/EdgeChat/Main.qml")));
+        if (engine.rootObjects().isEmpty()) return;
+        window = qobject_cast<QQuickWindow*>(engine.rootObjects().constFirst());
+        window->resize(size);
+        if (!QTest::qWaitForWindowExposed(window)) window = nullptr;
+    }
+
+    // Delegates have no QObject parent, so the tree of items is searched.
+    QQuickItem* find(const char* name) const { return findIn(window->contentItem(), QString::fromLatin1(name)); }
+    static QQuickItem* findIn(QQuickItem* item, const QString& name) {
+        if (item->objectName() == name) return item;
+        for (QQuickItem* child : item->childItems())
+            if (QQuickItem* found = findIn(child, name)) return found;
+        return nullptr;
+    }
+    /// A list gives the keyboard to its current row.
+    bool hasFocus(const char* name) const {
+        QQuickItem* wanted = find(name);
+        for (QQuickItem* item = window->activeFocusItem(); item; item = item->parentItem())
+            if (item == wanted) return true;
+        return false;
+    }
+    void type(const char* text) const {
+        for (const char* c = text; *c; ++c) QTest::keyClick(window, *c);
+    }
+    QVariantList lastCall() {
+        const QVariantList calls = program.chat()->property("calls").toList();
+        return calls.isEmpty() ? QVariantList() : calls.constLast().toList();
+    }
+};
+
+void collect(QQuickItem* item, QList<QQuickItem*>* items) {
+    if (!item->isVisible()) return;
+    items->append(item);
+    for (QQuickItem* child : item->childItems()) collect(child, items);
+}
+
+bool inheritsOneOf(const QObject* object, std::initializer_list<const char*> classes) {
+    for (const char* name : classes)
+        if (object->inherits(name)) return true;
+    return false;
+}
+
+}  // namespace
+
+class WindowTest : public QObject {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void everyFileLoads_data();
+    void everyFileLoads();
+    void everyControlHasAName_data();
+    void everyControlHasAName();
+    void tabReachesEveryControl();
+    void cursorIsInTheComposerAtStart();
+    void enterSendsAndShiftEnterBreaksTheLine();
+    void escapeStopsTheAnswer();
+    void composerGrowsToEightLines();
+    void upEditsTheLastMessage();
+    void paletteFindsAndRuns();
+    void shortcutsReachTheirPlaces();
+    void deleteOffersUndo();
+    void sidebarGivesWayInANarrowWindow();
+    void followsTheTailUntilTheUserScrolls();
+    void closedBlocksKeepTheirItemsWhileTheAnswerGrows();
+    void idleWindowDrawsNothing();
+};
+
+void WindowTest::everyFileLoads_data() {
+    QTest::addColumn<QString>("file");
+    QDirIterator files(QStringLiteral(":/qt/qml/EdgeChat"), {QStringLiteral("*.qml")}, QDir::Files,
+                       QDirIterator::Subdirectories);
+    while (files.hasNext()) {
+        const QString file = files.next();
+        if (file.endsWith(u"/Theme.qml")) continue;  // a singleton: every other file loads it
+        QTest::newRow(qPrintable(file)) << file;
+    }
+}
+
+void WindowTest::everyFileLoads() {
+    QFETCH(QString, file);
+    QQmlEngine engine;
+    engine.addImportPath(QStringLiteral(":/qt/qml"));
+    QQmlComponent component(&engine, QUrl(QStringLiteral("qrc") + file));
+    QVERIFY2(component.isReady(), qPrintable(component.errorString()));
+}
+
+void WindowTest::everyControlHasAName_data() {
+    QTest::addColumn<QString>("scene");
+    for (const QString& scene : sceneNames()) QTest::newRow(qPrintable(scene)) << scene;
+}
+
+void WindowTest::everyControlHasAName() {
+    QFETCH(QString, scene);
+    Shown shown(scene);
+    QVERIFY(shown.window);
+    if (scene.startsWith(u"models")) shown.window->setProperty("page", 1);
+    if (scene == u"settings") shown.window->setProperty("page", 2);
+    if (scene == u"palette") QTest::keyClick(shown.window, Qt::Key_K, Qt::ControlModifier);
+    if (scene == u"shortcuts") QTest::keyClick(shown.window, Qt::Key_F1);
+    if (scene == u"switcher") QTest::keyClick(shown.window, Qt::Key_L, Qt::ControlModifier);
+    QTest::qWait(30);
+
+    QList<QQuickItem*> items;
+    collect(shown.window->contentItem(), &items);
+    int controls = 0;
+    for (QQuickItem* item : std::as_const(items)) {
+        const bool control = item->activeFocusOnTab() ||
+                             inheritsOneOf(item, {"QQuickAbstractButton", "QQuickSlider", "QQuickComboBox", "QQuickSpinBox",
+                                                  "QQuickTextField", "QQuickTextArea", "QQuickTextInput"});
+        if (!control) continue;
+        ++controls;
+        QAccessibleInterface* interface = QAccessible::queryAccessibleInterface(item);
+        const QString place = QStringLiteral("%1 at %2,%3 in %4")
+                                  .arg(QString::fromLatin1(item->metaObject()->className()))
+                                  .arg(item->mapToScene({}).x())
+                                  .arg(item->mapToScene({}).y())
+                                  .arg(QString::fromLatin1(item->parentItem()->metaObject()->className()));
+        QVERIFY2(interface, qPrintable(place));
+        QVERIFY2(!interface->text(QAccessible::Name).isEmpty(), qPrintable(QStringLiteral("no name: ") + place));
+        QVERIFY2(interface->role() != QAccessible::NoRole && interface->role() != QAccessible::Client,
+                 qPrintable(QStringLiteral("no role: ") + place));
+    }
+    QVERIFY(controls > 5);
+}
+
+void WindowTest::tabReachesEveryControl() {
+    Shown shown(QStringLiteral("conversation"));
+    QVERIFY(shown.window);
+    QQuickItem* start = shown.window->activeFocusItem();
+    QVERIFY(start);
+    QSet<QQuickItem*> reached;
+    bool list = false, messages = false;
+    for (int i = 0; i < 200; ++i) {
+        QTest::keyClick(shown.window, Qt::Key_Tab);
+        QQuickItem* item = shown.window->activeFocusItem();
+        QVERIFY(item);
+        reached.insert(item);
+        list |= shown.hasFocus("conversationList");
+        messages |= shown.hasFocus("messageList");
+        if (item == start) break;
+    }
+    QVERIFY2(reached.contains(start), "Tab does not come back to the composer");
+    QVERIFY(reached.contains(shown.find("conversationSearch")));
+    QVERIFY(list);
+    QVERIFY(messages);
+    QVERIFY(reached.size() > 12);
+}
+
+void WindowTest::cursorIsInTheComposerAtStart() {
+    Shown shown(QStringLiteral("ready"));
+    QVERIFY(shown.window);
+    QCOMPARE(shown.window->activeFocusItem(), shown.find("composerInput"));
+}
+
+void WindowTest::enterSendsAndShiftEnterBreaksTheLine() {
+    Shown shown(QStringLiteral("ready"));
+    QVERIFY(shown.window);
+    shown.type("one");
+    QTest::keyClick(shown.window, Qt::Key_Return, Qt::ShiftModifier);
+    shown.type("two");
+    QCOMPARE(shown.find("composerInput")->property("text").toString(), QStringLiteral("one\ntwo"));
+    QVERIFY(shown.lastCall().isEmpty());
+    QTest::keyClick(shown.window, Qt::Key_Return);
+    QCOMPARE(shown.lastCall(), (QVariantList{QStringLiteral("send"), QStringLiteral("one\ntwo")}));
+    QCOMPARE(shown.find("composerInput")->property("text").toString(), QString());
+    QTest::keyClick(shown.window, Qt::Key_Return);  // nothing to send
+    QCOMPARE(shown.program.chat()->property("calls").toList().size(), 1);
+}
+
+void WindowTest::escapeStopsTheAnswer() {
+    Shown shown(QStringLiteral("generating"));
+    QVERIFY(shown.window);
+    QTest::keyClick(shown.window, Qt::Key_Escape);
+    QCOMPARE(shown.program.chat()->property("calls").toList().size(), 1);
+    QCOMPARE(shown.lastCall(), (QVariantList{QStringLiteral("stop")}));
+}
+
+void WindowTest::composerGrowsToEightLines() {
+    Shown shown(QStringLiteral("ready"));
+    QVERIFY(shown.window);
+    QQuickItem* view = shown.find("composerInput")->parentItem()->parentItem();
+    QList<qreal> heights;
+    for (int line = 0; line < 12; ++line) {
+        shown.type("x");
+        QTest::keyClick(shown.window, Qt::Key_Return, Qt::ShiftModifier);
+        QCoreApplication::processEvents();
+        heights.append(view->height());
+    }
+    for (int i = 1; i < 7; ++i) QVERIFY2(heights[i] > heights[i - 1], qPrintable(QString::number(i)));
+    QCOMPARE(heights[8], heights[11]);
+}
+
+void WindowTest::upEditsTheLastMessage() {
+    Shown shown(QStringLiteral("conversation"));
+    QVERIFY(shown.window);
+    QTest::keyClick(shown.window, Qt::Key_Up);
+    QTRY_VERIFY(shown.find("messageEditor"));
+    QTRY_COMPARE(shown.window->activeFocusItem(), shown.find("messageEditor"));
+    shown.type("!");
+    QTest::keyClick(shown.window, Qt::Key_Return);
+    QCOMPARE(shown.lastCall().size(), 3);
+    QCOMPARE(shown.lastCall()[0].toString(), QStringLiteral("edit"));
+    QCOMPARE(shown.lastCall()[1].toLongLong(), 13);
+    QVERIFY(shown.lastCall()[2].toString().endsWith(u"C++?!"));
+}
+
+void WindowTest::paletteFindsAndRuns() {
+    Shown shown(QStringLiteral("conversation"));
+    QVERIFY(shown.window);
+    QTest::keyClick(shown.window, Qt::Key_K, Qt::ControlModifier);
+    QTRY_COMPARE(shown.window->activeFocusItem(), shown.find("paletteField"));
+    shown.type("lisbon");
+    QTRY_COMPARE(shown.find("paletteList")->property("count").toInt(), 1);
+    QTest::keyClick(shown.window, Qt::Key_Return);
+    QCOMPARE(shown.program.property("opened").toLongLong(), 6);
+    QTRY_COMPARE(shown.window->activeFocusItem(), shown.find("composerInput"));
+
+    QTest::keyClick(shown.window, Qt::Key_K, Qt::ControlModifier);
+    QTRY_COMPARE(shown.window->activeFocusItem(), shown.find("paletteField"));
+    shown.type("load q8");
+    QTest::keyClick(shown.window, Qt::Key_Return);
+    QCOMPARE(shown.program.model()->property("loadedPath").toString(),
+             QStringLiteral("/home/ada/models/SmolLM2-360M-Instruct-Q8_0.gguf"));
+
+    QTest::keyClick(shown.window, Qt::Key_K, Qt::ControlModifier);
+    QTRY_COMPARE(shown.window->activeFocusItem(), shown.find("paletteField"));
+    shown.type("new chat");
+    QTest::keyClick(shown.window, Qt::Key_Return);
+    QCOMPARE(shown.program.property("newChats").toInt(), 1);
+}
+
+void WindowTest::shortcutsReachTheirPlaces() {
+    Shown shown(QStringLiteral("conversation"));
+    QVERIFY(shown.window);
+    QTest::keyClick(shown.window, Qt::Key_F, Qt::ControlModifier);
+    QCOMPARE(shown.window->activeFocusItem(), shown.find("conversationSearch"));
+    shown.type("boat");
+    QCOMPARE(shown.program.conversations()->property("query").toString(), QStringLiteral("boat"));
+    QTest::keyClick(shown.window, Qt::Key_Escape);
+    QCOMPARE(shown.program.conversations()->property("query").toString(), QString());
+    QTest::keyClick(shown.window, Qt::Key_N, Qt::ControlModifier);
+    QCOMPARE(shown.program.property("newChats").toInt(), 1);
+    QCOMPARE(shown.window->activeFocusItem(), shown.find("composerInput"));
+    QTest::keyClick(shown.window, Qt::Key_C, Qt::ControlModifier | Qt::ShiftModifier);
+    QCOMPARE(shown.program.property("copied").toString(), QStringLiteral("the last answer"));
+    QTest::keyClick(shown.window, Qt::Key_L, Qt::ControlModifier);
+    QTRY_VERIFY(shown.hasFocus("modelList"));
+    QTest::keyClick(shown.window, Qt::Key_Down);
+    QTest::keyClick(shown.window, Qt::Key_Return);
+    QVERIFY(shown.program.model()->property("loadedPath").toString().contains(u"360M"));
+    QTest::keyClick(shown.window, Qt::Key_Comma, Qt::ControlModifier);
+    QCOMPARE(shown.window->property("page").toInt(), 2);
+}
+
+void WindowTest::deleteOffersUndo() {
+    Shown shown(QStringLiteral("conversation"));
+    QVERIFY(shown.window);
+    auto* list = shown.find("conversationList");
+    list->forceActiveFocus();
+    QTest::keyClick(shown.window, Qt::Key_Down);
+    QTest::keyClick(shown.window, Qt::Key_Delete);
+    QCOMPARE(shown.program.conversations()->m_calls.constLast(), (QVariantList{QStringLiteral("remove"), qint64(2)}));
+    auto* undo = shown.find("toastAction");
+    QVERIFY(undo);
+    QTRY_VERIFY(undo->isVisible());
+    QTest::mouseClick(shown.window, Qt::LeftButton, {},
+                      undo->mapToScene(QPointF(undo->width() / 2, undo->height() / 2)).toPoint());
+    QVERIFY(!shown.program.conversations()->property("canUndoDelete").toBool());
+}
+
+void WindowTest::sidebarGivesWayInANarrowWindow() {
+    Shown shown(QStringLiteral("ready"), QSize(700, 500));
+    QVERIFY(shown.window);
+    QVERIFY(!shown.find("conversationSearch")->isVisible());
+    QTest::keyClick(shown.window, Qt::Key_B, Qt::ControlModifier);
+    QVERIFY(shown.find("conversationSearch")->isVisible());
+    QTest::mouseClick(shown.window, Qt::LeftButton, {}, QPoint(600, 300));
+    QVERIFY(!shown.find("conversationSearch")->isVisible());
+}
+
+void WindowTest::followsTheTailUntilTheUserScrolls() {
+    Shown shown(QStringLiteral("generating"), QSize(1000, 520));
+    QVERIFY(shown.window);
+    auto* list = shown.find("messageList");
+    const auto distance = [&] {
+        return list->property("originY").toReal() + list->property("contentHeight").toReal() -
+               list->property("contentY").toReal() - list->height();
+    };
+    MessageList& messages = *shown.program.chat()->messages();
+    QString text = messages.row(3).value(QStringLiteral("text")).toString();
+    const auto grow = [&] {
+        for (int i = 0; i < 12; ++i) {
+            text += QStringLiteral("\n\nAnother paragraph of the answer, number %1.").arg(i);
+            messages.setValue(3, QStringLiteral("text"), text);
+            QTest::qWait(5);
+        }
+    };
+    grow();
+    QTRY_VERIFY2(distance() < 30, qPrintable(QString::number(distance())));
+
+    const QPoint middle = list->mapToScene(QPointF(list->width() / 2, list->height() / 2)).toPoint();
+    QWheelEvent wheel(middle, shown.window->mapToGlobal(middle), QPoint(), QPoint(0, 240), Qt::NoButton, Qt::NoModifier,
+                      Qt::NoScrollPhase, false);
+    QCoreApplication::sendEvent(shown.window, &wheel);
+    QTRY_VERIFY(!list->property("moving").toBool());
+    QVERIFY(!list->property("followTail").toBool());
+    const qreal place = list->property("contentY").toReal();
+    grow();
+    QCOMPARE(list->property("contentY").toReal(), place);
+}
+
+void WindowTest::closedBlocksKeepTheirItemsWhileTheAnswerGrows() {
+    Shown shown(QStringLiteral("generating"));
+    QVERIFY(shown.window);
+    MessageList& messages = *shown.program.chat()->messages();
+    QString text = QStringLiteral("First paragraph, closed.\n\n```c\nint a;\n```\n\nOpen");
+    messages.setValue(3, QStringLiteral("text"), text);
+    QTest::qWait(20);
+    QList<QQuickItem*> items;
+    collect(shown.window->contentItem(), &items);
+    QPointer<QQuickItem> first;
+    for (QQuickItem* item : std::as_const(items)) {
+        if (item->inherits("QQuickTextEdit") && item->property("html").toString().startsWith(u"First paragraph")) first = item;
+    }
+    QVERIFY(first);
+    QSignalSpy relaid(first, SIGNAL(textChanged()));
+    for (int i = 0; i < 40; ++i) {
+        text += QStringLiteral(" word\n\n").left(i % 5 ? 5 : 7);
+        messages.setValue(3, QStringLiteral("text"), text);
+        QCoreApplication::processEvents();
+    }
+    messages.setValue(3, QStringLiteral("status"), MessageList::Complete);
+    QTest::qWait(20);
+    QVERIFY(first);
+    QCOMPARE(relaid.size(), 0);
+}
+
+void WindowTest::idleWindowDrawsNothing() {
+    Shown shown(QStringLiteral("conversation"));
+    QVERIFY(shown.window);
+    QGuiApplication::styleHints()->setCursorFlashTime(0);  // the text cursor's blink is the desktop's choice
+    shown.find("messageList")->forceActiveFocus();
+    QTest::qWait(300);
+    QSignalSpy frames(shown.window, &QQuickWindow::afterRendering);
+    QTest::qWait(800);
+    QCOMPARE(frames.size(), 0);
+}
+
+int main(int argc, char** argv) {
+    if (qEnvironmentVariableIsEmpty("QT_QPA_PLATFORM")) qputenv("QT_QPA_PLATFORM", "offscreen");
+    if (qEnvironmentVariableIsEmpty("QT_QUICK_BACKEND")) qputenv("QT_QUICK_BACKEND", "software");
+    QGuiApplication application(argc, argv);
+    QQuickStyle::setStyle(QStringLiteral("Basic"));
+    WindowTest test;
+    return QTest::qExec(&test, argc, argv);
+}
+
+#include "tst_window.moc"

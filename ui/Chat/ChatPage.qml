@@ -1,0 +1,307 @@
+import QtQuick
+import QtQuick.Layouts
+import QtQuick.Templates as T
+import EdgeChat.App
+import EdgeChat.Controls
+import EdgeChat.Theme
+
+// The conversation: header, messages or an empty state, and the composer.
+Item {
+    id: page
+
+    required property Program program
+    property alias sidebarShown: header.sidebarShown
+    property alias header: header
+    readonly property ChatSession chat: program.chat
+    readonly property ModelHost host: program.model
+    readonly property real footHeight: foot.height + Theme.space3
+    readonly property int sideMargin: width < 640 ? Theme.space4 : Theme.space5
+    readonly property int columnWidth: Math.min(Theme.measure, width - 2 * sideMargin)
+    signal sidebarToggled
+    signal modelsPageRequested
+    signal settingsPageRequested
+    signal shortcutsRequested
+    signal importRequested
+
+    function focusComposer(): void {
+        composer.focusInput();
+    }
+    function copyLastAnswer(): void {
+        const answer = chat.lastAnswer();
+        if (answer.length > 0)
+            program.copyText(answer);
+    }
+    function openModelSwitcher(): void {
+        header.modelSwitcher.openMenu();
+    }
+    function editLast(): void {
+        const id = chat.lastUserMessageId();
+        if (id <= 0 || chat.busy)
+            return;
+        list.followTail = false;
+        for (let row = list.count - 1; row >= 0; --row) {
+            if (!list.itemAtIndex(row))
+                list.positionViewAtIndex(row, ListView.Contain);
+            const item = list.itemAtIndex(row);
+            if (item && item.messageId === id) {
+                item.startEdit();
+                list.positionViewAtIndex(row, ListView.Contain);
+                return;
+            }
+        }
+    }
+
+    Connections {
+        target: page.chat
+        function onSent(): void {
+            list.followTail = true;
+            list.toTail();
+        }
+        function onAnswered(): void {
+            if (page.visible)
+                composer.focusInput();
+        }
+        function onConversationIdChanged(): void {
+            list.followTail = true;
+            list.toTail();
+        }
+    }
+
+    ChatHeader {
+        id: header
+        width: parent.width
+        program: page.program
+        onSidebarToggled: page.sidebarToggled()
+        onModelsPageRequested: page.modelsPageRequested()
+        onShortcutsRequested: page.shortcutsRequested()
+        onCopyAnswerRequested: page.copyLastAnswer()
+    }
+
+    ColumnLayout {
+        id: notices
+        anchors.top: header.bottom
+        anchors.topMargin: childrenVisible ? Theme.space3 : 0
+        x: Math.round((page.width - width) / 2)
+        width: page.columnWidth
+        spacing: Theme.space2
+        readonly property bool childrenVisible: historyCard.visible || modelCard.visible
+
+        ErrorCard {
+            id: historyCard
+            Layout.fillWidth: true
+            visible: page.program.historyProblem.length > 0
+            title: qsTr("The chat history could not be opened")
+            cause: page.program.historyProblem
+            fix: page.program.historyProblemFix
+            details: page.program.historyProblemDetails
+            actionText: qsTr("Try again")
+            secondActionText: qsTr("Start a new history")
+            onAction: page.program.retryHistory()
+            onSecondAction: page.program.startFreshHistory()
+            onCopyRequested: text => page.program.copyText(text)
+        }
+        ErrorCard {
+            id: modelCard
+            Layout.fillWidth: true
+            visible: page.host.state === ModelHost.Failed
+            title: page.host.name.length > 0 ? qsTr("%1 could not be loaded").arg(page.host.name) : qsTr("The model could not be loaded")
+            cause: page.host.problem
+            fix: page.host.problemFix
+            details: page.host.problemDetails
+            actionText: qsTr("Try again")
+            secondActionText: qsTr("Choose another model")
+            onAction: page.host.retry()
+            onSecondAction: page.openModelSwitcher()
+            onCopyRequested: text => page.program.copyText(text)
+        }
+    }
+
+    // What stands where messages will
+    Flickable {
+        id: emptyView
+        anchors.top: notices.bottom
+        anchors.bottom: foot.top
+        width: parent.width
+        visible: page.chat.empty
+        contentHeight: Math.max(height, stateArea.implicitHeight + 2 * Theme.space4)
+        clip: contentHeight > height
+        interactive: contentHeight > height
+        boundsBehavior: Flickable.StopAtBounds
+
+        Item {
+            id: stateArea
+            x: Math.round((page.width - width) / 2)
+            width: Math.min(600, page.columnWidth)
+            height: emptyView.contentHeight
+            implicitHeight: empty.visible ? empty.implicitHeight : first.visible ? first.implicitHeight : 0
+
+            EmptyChat {
+                id: empty
+                anchors.verticalCenter: parent.verticalCenter
+                width: parent.width
+                visible: page.host.state === ModelHost.Ready
+                model: page.host
+                onPromptChosen: text => composer.put(text)
+            }
+            LoadingCard {
+                anchors.verticalCenter: parent.verticalCenter
+                width: parent.width
+                visible: page.host.state === ModelHost.Loading
+                model: page.host
+            }
+            FirstStart {
+                id: first
+                anchors.verticalCenter: parent.verticalCenter
+                width: Math.min(520, parent.width)
+                anchors.horizontalCenter: parent.horizontalCenter
+                visible: page.host.state === ModelHost.None
+                program: page.program
+                tight: emptyView.height < 400
+                onImportRequested: page.importRequested()
+                onModelsPageRequested: page.modelsPageRequested()
+                onSwitcherRequested: page.openModelSwitcher()
+            }
+        }
+    }
+
+    ListView {
+        id: list
+        objectName: "messageList"
+
+        // Set by the user's scrolling alone; while it is on, the view stays at the newest words.
+        property bool followTail: true
+        readonly property bool away: contentHeight > height && originY + contentHeight - contentY - height > 48
+
+        anchors.top: notices.bottom
+        anchors.bottom: foot.top
+        width: parent.width
+        visible: !page.chat.empty
+        clip: true
+        model: page.chat.messages
+        reuseItems: false
+        cacheBuffer: Math.max(0, 2 * height)
+        boundsBehavior: Flickable.StopAtBounds
+        activeFocusOnTab: true
+        topMargin: Theme.space3
+        bottomMargin: Theme.space3
+        highlightFollowsCurrentItem: false
+        currentIndex: -1
+        Accessible.role: Accessible.List
+        Accessible.name: qsTr("Messages")
+
+        function toTail(): void {
+            Qt.callLater(list.positionViewAtEnd);
+        }
+        function scrollBy(distance: real): void {
+            const top = originY - topMargin;
+            const bottom = Math.max(top, originY + contentHeight + bottomMargin - height);
+            contentY = Math.max(top, Math.min(bottom, contentY + distance));
+            followTail = !away;
+        }
+
+        onMovementStarted: followTail = false
+        onMovementEnded: followTail = !away
+        onContentHeightChanged: if (followTail) toTail()
+        onHeightChanged: if (followTail) toTail()
+        onCountChanged: if (followTail) toTail()
+
+        Keys.onPressed: event => {
+            switch (event.key) {
+            case Qt.Key_PageUp: scrollBy(-height * 0.9); break;
+            case Qt.Key_PageDown: scrollBy(height * 0.9); break;
+            case Qt.Key_Up: scrollBy(-48); break;
+            case Qt.Key_Down: scrollBy(48); break;
+            case Qt.Key_Home: scrollBy(-1e9); break;
+            case Qt.Key_End: scrollBy(1e9); break;
+            default: return;
+            }
+            event.accepted = true;
+        }
+
+        T.ScrollBar.vertical: ScrollBar {
+            onPressedChanged: list.followTail = !pressed && !list.away
+        }
+
+        delegate: MessageDelegate {
+            width: ListView.view.width
+            program: page.program
+            columnWidth: page.columnWidth
+        }
+    }
+
+    Rectangle {
+        anchors.fill: list
+        anchors.margins: 2
+        visible: list.visible && page.Window.activeFocusItem === list
+        color: "transparent"
+        border.width: 2
+        border.color: Theme.accent
+        radius: Theme.radiusControl
+    }
+
+    IconButton {
+        id: jump
+        anchors.horizontalCenter: parent.horizontalCenter
+        anchors.bottom: foot.top
+        anchors.bottomMargin: Theme.space2
+        visible: list.visible && list.away && !list.followTail
+        iconName: "arrow-down"
+        ink: Theme.text
+        text: qsTr("Jump to the latest")
+        hint: qsTr("End")
+        onClicked: {
+            list.followTail = true;
+            list.toTail();
+        }
+
+        FloatingSurface {
+            z: -1
+            anchors.fill: parent
+            radius: height / 2
+        }
+    }
+
+    ColumnLayout {
+        id: foot
+        x: Math.round((page.width - width) / 2)
+        width: page.columnWidth
+        anchors.bottom: parent.bottom
+        anchors.bottomMargin: Theme.space3
+        spacing: Theme.space2
+
+        ErrorCard {
+            Layout.fillWidth: true
+            visible: page.chat.state === ChatSession.ContextFull
+            calm: true
+            title: qsTr("This conversation fills the model's context")
+            cause: qsTr("%1 of %2 tokens are in use, so there is no room for another answer. Nothing is lost: the chat stays in the list.")
+                .arg(Theme.count(page.chat.contextUsed)).arg(Theme.count(page.chat.contextSize))
+            fix: qsTr("Go on in a new chat, or choose a larger context in the settings.")
+            actionText: qsTr("New chat")
+            secondActionText: qsTr("Settings")
+            onAction: {
+                page.program.newChat();
+                page.focusComposer();
+            }
+            onSecondAction: page.settingsPageRequested()
+        }
+        ErrorCard {
+            Layout.fillWidth: true
+            visible: page.chat.problem.length > 0 && page.chat.state !== ChatSession.ContextFull
+            title: qsTr("The answer could not be made")
+            cause: page.chat.problem
+            fix: page.chat.problemFix
+            details: page.chat.problemDetails
+            closable: true
+            onClosed: page.chat.dismissProblem()
+            onCopyRequested: text => page.program.copyText(text)
+        }
+        Composer {
+            id: composer
+            Layout.fillWidth: true
+            chat: page.chat
+            model: page.host
+            onEditLastRequested: page.editLast()
+        }
+    }
+}

@@ -1,0 +1,78 @@
+import QtQuick
+import QtQuick.Layouts
+import EdgeChat.App
+import EdgeChat.Controls
+import EdgeChat.Theme
+
+// An empty chat: which model listens, what it is good at, and four ways to begin.
+ColumnLayout {
+    id: empty
+
+    required property ModelHost model
+    signal promptChosen(text: string)
+
+    // A model of well under a billion parameters writes and rephrases; it does not know much.
+    readonly property bool small: model.sizeText.endsWith("M")
+
+    spacing: Theme.space2
+
+    Image {
+        Layout.alignment: Qt.AlignHCenter
+        Layout.bottomMargin: Theme.space1
+        source: "qrc:/edgechat/icons/edgechat.svg"
+        sourceSize: Qt.size(48, 48)
+        visible: empty.height === 0 || empty.parent && empty.parent.height > 340
+    }
+    Text {
+        Layout.fillWidth: true
+        text: empty.model.name
+        color: Theme.text
+        font.pixelSize: Theme.fontTitle
+        font.weight: Font.DemiBold
+        horizontalAlignment: Text.AlignHCenter
+        elide: Text.ElideMiddle
+        textFormat: Text.PlainText
+        Accessible.role: Accessible.Heading
+        Accessible.name: text
+    }
+    Text {
+        Layout.fillWidth: true
+        Layout.maximumWidth: 520
+        Layout.alignment: Qt.AlignHCenter
+        Layout.bottomMargin: Theme.space4
+        text: empty.small
+            ? qsTr("A small model that answers fast. It is good at short texts, rephrasing and simple questions; check facts it states. Everything stays on this machine.")
+            : qsTr("Good at writing, explaining, summarising and code. Check facts it states. Everything stays on this machine.")
+        color: Theme.secondary
+        font.pixelSize: Theme.fontBase
+        lineHeight: 1.12
+        wrapMode: Text.Wrap
+        horizontalAlignment: Text.AlignHCenter
+        textFormat: Text.PlainText
+    }
+
+    GridLayout {
+        Layout.fillWidth: true
+        columns: empty.width > 480 ? 2 : 1
+        columnSpacing: Theme.space2
+        rowSpacing: Theme.space2
+
+        Repeater {
+            model: [
+                { title: qsTr("Explain something"), prompt: qsTr("Explain in simple words why the sky is blue.") },
+                { title: qsTr("Write a message"), prompt: qsTr("Write a short, friendly e-mail that moves a meeting to Thursday.") },
+                { title: qsTr("Make a plan"), prompt: qsTr("List five steps to learn to cook simple meals.") },
+                { title: qsTr("Show some code"), prompt: qsTr("Write a Python function that counts the words in a text file.") }
+            ]
+
+            PromptCard {
+                required property var modelData
+                Layout.fillWidth: true
+                Layout.preferredWidth: 1
+                title: modelData.title
+                prompt: modelData.prompt
+                onClicked: empty.promptChosen(prompt)
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import QtQuick
+import QtQuick.Layouts
+import EdgeChat.App
+import EdgeChat.Controls
+import EdgeChat.Theme
+
+// Nothing is loaded: one card that leads to a running model.
+Card {
+    id: card
+
+    required property Program program
+    property bool tight: false // little height: the mark stays away
+    readonly property bool installed: program.library.count > 0
+    signal importRequested
+    signal modelsPageRequested
+    signal switcherRequested
+
+    implicitHeight: column.implicitHeight + 2 * Theme.space5
+
+    ColumnLayout {
+        id: column
+        x: Theme.space5
+        y: Theme.space5
+        width: card.width - 2 * Theme.space5
+        spacing: Theme.space3
+
+        Image {
+            visible: !card.tight
+            source: "qrc:/edgechat/icons/edgechat.svg"
+            sourceSize: Qt.size(40, 40)
+        }
+        Text {
+            Layout.fillWidth: true
+            text: card.installed ? qsTr("Choose a model to chat with") : qsTr("Chat with a model on this machine")
+            color: Theme.text
+            font.pixelSize: Theme.fontTitle
+            font.weight: Font.DemiBold
+            wrapMode: Text.Wrap
+            textFormat: Text.PlainText
+            Accessible.role: Accessible.Heading
+            Accessible.name: text
+        }
+        Text {
+            Layout.fillWidth: true
+            text: card.installed
+                ? qsTr("No model is loaded. Pick one of those that are installed; it stays in memory until you unload it.")
+                : qsTr("EdgeChat needs a model file: one file that ends in .gguf. Drag it onto this window or choose it from a folder. Nothing you write leaves this machine.")
+            color: Theme.secondary
+            font.pixelSize: Theme.fontBase
+            lineHeight: 1.12
+            wrapMode: Text.Wrap
+            textFormat: Text.PlainText
+        }
+        Flow {
+            Layout.fillWidth: true
+            Layout.topMargin: Theme.space1
+            spacing: Theme.space2
+
+            Button {
+                visible: card.installed
+                kind: Button.Primary
+                text: qsTr("Choose a model")
+                iconName: "model"
+                onClicked: card.switcherRequested()
+            }
+            Button {
+                kind: card.installed ? Button.Secondary : Button.Primary
+                text: card.program.library.importing ? qsTr("Checking the file\u2026") : qsTr("Choose a file\u2026")
+                enabled: !card.program.library.importing
+                iconName: "folder"
+                onClicked: card.importRequested()
+            }
+        }
+        Text {
+            Layout.fillWidth: true
+            visible: !card.installed
+            text: qsTr("No model at hand? Close the window and start EdgeChat with \u201Cmake run\u201D: it fetches a small starter model (98 MB) and checks it.")
+            color: Theme.secondary
+            font.pixelSize: Theme.fontSmall
+            lineHeight: 1.12
+            wrapMode: Text.Wrap
+            textFormat: Text.PlainText
+        }
+    }
+}

@@ -1,0 +1,153 @@
+import QtQuick
+import QtQuick.Layouts
+import QtQuick.Templates as T
+import EdgeChat.App
+import EdgeChat.Controls
+import EdgeChat.Theme
+
+// The models on this machine: load, remove (with a way back), import.
+Item {
+    id: page
+
+    required property Program program
+    property bool sidebarShown: true
+    readonly property ModelLibrary library: program.library
+    signal importRequested
+    signal sidebarToggled
+    signal chatRequested
+
+    ColumnLayout {
+        id: top
+        width: parent.width
+        spacing: 0
+
+        RowLayout {
+            Layout.fillWidth: true
+            Layout.preferredHeight: Theme.headerHeight
+            Layout.leftMargin: Theme.space2
+            Layout.rightMargin: Theme.space3
+            spacing: Theme.space2
+
+            IconButton {
+                iconName: "sidebar"
+                iconSize: Theme.iconNormal
+                text: page.sidebarShown ? qsTr("Hide the sidebar") : qsTr("Show the sidebar")
+                hint: "Ctrl+B"
+                onClicked: page.sidebarToggled()
+            }
+            Label {
+                Layout.fillWidth: true
+                text: qsTr("Models")
+                font.pixelSize: Theme.fontMessage
+                font.weight: Font.DemiBold
+                Accessible.role: Accessible.Heading
+            }
+            Button {
+                kind: Button.Primary
+                iconName: "import"
+                text: page.library.importing ? qsTr("Checking\u2026") : qsTr("Import a file\u2026")
+                enabled: !page.library.importing
+                onClicked: page.importRequested()
+            }
+        }
+        Rectangle {
+            Layout.fillWidth: true
+            implicitHeight: 1
+            color: Theme.border
+        }
+    }
+
+    ListView {
+        id: list
+        objectName: "modelsPageList"
+        anchors.top: top.bottom
+        anchors.bottom: parent.bottom
+        width: parent.width
+        clip: true
+        model: page.library
+        spacing: Theme.space2
+        topMargin: Theme.space4
+        bottomMargin: Theme.space4
+        boundsBehavior: Flickable.StopAtBounds
+        activeFocusOnTab: count > 0
+        keyNavigationEnabled: true
+        Accessible.role: Accessible.List
+        Accessible.name: qsTr("Installed models")
+        readonly property int column: Math.min(Theme.measure, width - 2 * Theme.space4)
+
+        T.ScrollBar.vertical: ScrollBar {}
+
+        header: Item {
+            width: list.width
+            implicitHeight: notes.visible ? notes.implicitHeight + Theme.space3 : 0
+
+            ErrorCard {
+                id: notes
+                x: Math.round((parent.width - width) / 2)
+                width: list.column
+                visible: page.library.problem.length > 0
+                title: qsTr("The file could not be imported")
+                cause: page.library.problem
+                details: page.library.problemDetails
+                fix: qsTr("Choose a .gguf file that was downloaded completely.")
+                actionText: qsTr("Choose another file\u2026")
+                onAction: page.importRequested()
+                onCopyRequested: text => page.program.copyText(text)
+            }
+        }
+
+        footer: Item {
+            width: list.width
+            implicitHeight: hint.implicitHeight + Theme.space5
+
+            Rectangle {
+                id: hint
+                x: Math.round((parent.width - width) / 2)
+                y: Theme.space3
+                width: list.column
+                implicitHeight: hintColumn.implicitHeight + 2 * Theme.space4
+                radius: Theme.radiusCard
+                color: Theme.sidebar
+
+                ColumnLayout {
+                    id: hintColumn
+                    x: Theme.space4
+                    y: Theme.space4
+                    width: parent.width - 2 * Theme.space4
+                    spacing: Theme.space1
+                    Text {
+                        Layout.fillWidth: true
+                        text: list.count === 0 ? qsTr("No model is installed yet") : qsTr("Add a model")
+                        color: Theme.text
+                        font.pixelSize: Theme.fontBase
+                        font.weight: Font.DemiBold
+                    }
+                    Text {
+                        Layout.fillWidth: true
+                        text: qsTr("Drag a .gguf file onto this window, or import it from a folder. The file is checked whole before it is added. The command \u201Cmake run\u201D fetches a small starter model by itself.")
+                        color: Theme.secondary
+                        font.pixelSize: Theme.fontBase
+                        lineHeight: 1.12
+                        wrapMode: Text.Wrap
+                        textFormat: Text.PlainText
+                    }
+                }
+            }
+        }
+
+        delegate: ModelCard {
+            id: card
+            x: Math.round((list.width - width) / 2)
+            width: list.column
+            keyboardCurrent: ListView.isCurrentItem && list.activeFocus
+            loading: page.program.model.state === ModelHost.Loading && page.program.model.path === path
+            progress: page.program.model.progress
+            onLoadRequested: {
+                page.program.model.load(path);
+                page.chatRequested();
+            }
+            onUnloadRequested: page.program.model.unload()
+            onRemoveRequested: page.library.remove(name)
+        }
+    }
+}
