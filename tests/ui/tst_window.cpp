@@ -90,6 +90,7 @@ class WindowTest : public QObject {
     void upEditsTheLastMessage();
     void paletteFindsAndRuns();
     void shortcutsReachTheirPlaces();
+    void returnPressesAButton();
     void deleteOffersUndo();
     void sidebarGivesWayInANarrowWindow();
     void followsTheTailUntilTheUserScrolls();
@@ -282,6 +283,20 @@ void WindowTest::shortcutsReachTheirPlaces() {
     QVERIFY(shown.program.model()->property("loadedPath").toString().contains(u"360M"));
     QTest::keyClick(shown.window, Qt::Key_Comma, Qt::ControlModifier);
     QCOMPARE(shown.window->property("page").toInt(), 2);
+}
+
+void WindowTest::returnPressesAButton() {
+    Shown shown(QStringLiteral("ready"));
+    QVERIFY(shown.window);
+    auto* entry = shown.find("newChatRow");
+    QVERIFY(entry);
+    entry->forceActiveFocus();
+    for (const Qt::Key key : {Qt::Key_Return, Qt::Key_Enter, Qt::Key_Space}) {
+        const int before = shown.program.property("newChats").toInt();
+        entry->forceActiveFocus();
+        QTest::keyClick(shown.window, key);
+        QCOMPARE(shown.program.property("newChats").toInt(), before + 1);
+    }
 }
 
 void WindowTest::deleteOffersUndo() {

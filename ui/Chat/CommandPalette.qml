@@ -117,7 +117,7 @@ T.Popup {
                 focusPolicy: Qt.NoFocus
                 Accessible.role: Accessible.ListItem
                 Accessible.name: title
-                Accessible.onPressAction: click()
+                Accessible.onPressAction: clicked()
                 onClicked: palette.run(index)
 
                 contentItem: RowLayout {

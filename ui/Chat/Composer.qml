@@ -132,7 +132,7 @@ Rectangle {
             Text {
                 x: area.leftPadding
                 y: area.topPadding
-                width: area.availableWidth
+                width: area.width - area.leftPadding - area.rightPadding
                 visible: area.length === 0 && area.preeditText.length === 0
                 text: composer.model.state === ModelHost.Ready ? qsTr("Write to %1").arg(composer.model.name)
                     : composer.model.state === ModelHost.Loading ? qsTr("Write while the model loads")

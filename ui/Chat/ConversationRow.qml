@@ -27,7 +27,7 @@ T.ItemDelegate {
     Accessible.name: title
     Accessible.description: snippetText.text
     Accessible.selected: current
-    Accessible.onPressAction: click()
+    Accessible.onPressAction: clicked()
     onClicked: opened()
     onDoubleClicked: startRename()
 

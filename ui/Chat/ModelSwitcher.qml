@@ -27,9 +27,9 @@ T.Button {
     text: host.state === ModelHost.None ? qsTr("No model") : host.name.length > 0 ? host.name : qsTr("Model")
     Accessible.role: Accessible.ButtonMenu
     Accessible.name: qsTr("Model: %1, %2").arg(text).arg(stateText)
-    Accessible.onPressAction: click()
-    Keys.onReturnPressed: click()
-    Keys.onEnterPressed: click()
+    Accessible.onPressAction: clicked()
+    Keys.onReturnPressed: clicked()
+    Keys.onEnterPressed: clicked()
     onClicked: menu.visible ? menu.close() : openMenu()
 
     function openMenu(): void {
@@ -126,8 +126,8 @@ T.Button {
                 currentIndex: 0
                 Accessible.role: Accessible.List
                 Accessible.name: qsTr("Models")
-                Keys.onReturnPressed: if (currentItem) currentItem.click()
-                Keys.onEnterPressed: if (currentItem) currentItem.click()
+                Keys.onReturnPressed: if (currentItem) currentItem.clicked()
+                Keys.onEnterPressed: if (currentItem) currentItem.clicked()
 
                 delegate: T.ItemDelegate {
                     id: entry
@@ -149,7 +149,7 @@ T.Button {
                     highlighted: hovered || ListView.isCurrentItem && list.activeFocus
                     Accessible.role: Accessible.ListItem
                     Accessible.name: loaded ? qsTr("%1, loaded").arg(name) : qsTr("Load %1").arg(name)
-                    Accessible.onPressAction: click()
+                    Accessible.onPressAction: clicked()
                     onClicked: {
                         menu.close();
                         if (!loaded)

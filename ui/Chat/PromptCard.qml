@@ -19,9 +19,9 @@ T.Button {
     Accessible.role: Accessible.Button
     Accessible.name: title
     Accessible.description: prompt
-    Accessible.onPressAction: click()
-    Keys.onReturnPressed: click()
-    Keys.onEnterPressed: click()
+    Accessible.onPressAction: clicked()
+    Keys.onReturnPressed: clicked()
+    Keys.onEnterPressed: clicked()
 
     contentItem: Column {
         id: content

@@ -54,6 +54,7 @@ Rectangle {
 
         MenuRow {
             Layout.fillWidth: true
+            objectName: "newChatRow"
             iconName: "new-chat"
             text: qsTr("New chat")
             hint: "Ctrl+N"

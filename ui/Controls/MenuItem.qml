@@ -18,7 +18,7 @@ T.MenuItem {
     font.pixelSize: Theme.fontBase
     Accessible.role: Accessible.MenuItem
     Accessible.name: text
-    Accessible.onPressAction: click()
+    Accessible.onPressAction: triggered()
 
     contentItem: Item {
         Row {
