@@ -70,6 +70,12 @@ void Program::start() {
     m_history.open();
     m_conversations.reload();
     m_chat.open(0);
+    // Somebody whose answer was cut off finds it where it was.
+    m_history.ask<qint64>(
+        this, [](HistoryDatabase& database) -> Result<qint64> { return database.interruptedConversation(); },
+        [this](Result<qint64> id) {
+            if (id && *id != 0 && m_chat.conversationId() == 0 && m_chat.empty()) openConversation(*id);
+        });
     QTimer::singleShot(kHousekeepingMilliseconds, this, [this] {
         m_history.ask<void>(
             this,

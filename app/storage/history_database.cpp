@@ -151,6 +151,14 @@ Result<std::unique_ptr<HistoryDatabase>> HistoryDatabase::open(const QString& fi
     if (Result<void> done = migrate(history->m_database, file, options.migrations); !done)
         return done.error();
     if (Result<void> done = history->prepareSearch(options.fullText); !done) return done.error();
+    auto cutOff = history->run(
+        QStringLiteral(
+            "SELECT conversation_id FROM messages JOIN conversations ON conversations.id = conversation_id"
+            " WHERE status = 1 AND deleted_at IS NULL ORDER BY messages.id DESC LIMIT 1"),
+        {}, kRead);
+    if (!cutOff) return cutOff.error();
+    if (cutOff->next()) history->m_interruptedConversation = cutOff->value(0).toLongLong();
+    cutOff->finish();
     // This also finds out whether the file can be written at all.
     const auto marked = history->run(
         QStringLiteral("UPDATE messages SET status = ?, changed_at = ? WHERE status = 1"),

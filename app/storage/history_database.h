@@ -58,6 +58,8 @@ class HistoryDatabase {
 
     const QString& file() const { return m_file; }  ///< ":memory:" for one in memory
     bool hasFullText() const { return m_fullText; }
+    /// The conversation whose answer was being written when the program last went away; 0 if none was.
+    qint64 interruptedConversation() const { return m_interruptedConversation; }
 
     /// All conversations that are not deleted, newest first.
     Result<std::vector<ConversationSummary>> conversations();
@@ -105,6 +107,7 @@ class HistoryDatabase {
     QString m_connection;  ///< Qt's name of the connection
     QSqlDatabase m_database;
     bool m_fullText = false;
+    qint64 m_interruptedConversation = 0;
 };
 
 }  // namespace edgechat::app

@@ -109,6 +109,9 @@ class HistoryDatabaseTest : public QObject {
         QCOMPARE(record->messages[0].text, QStringLiteral("before the power went"));
         QCOMPARE(record->messages[1].text, QStringLiteral("half an ans"));
         QCOMPARE(record->messages[1].status, MessageStatus::interrupted);
+        QCOMPARE(history->interruptedConversation(), id);
+        history.reset();
+        QCOMPARE(openHistory(m_file)->interruptedConversation(), 0);  // it is told once
     }
 
     void migratesInOneStepAndKeepsABackup() {
