@@ -4,6 +4,8 @@
 #include <csignal>
 
 #include <QCommandLineParser>
+#include <QDir>
+#include <QFile>
 #include <QGuiApplication>
 #include <QIcon>
 #include <QQmlApplicationEngine>
@@ -51,11 +53,26 @@ bool hasArgument(int argc, char** argv, const char* name) {
     return false;
 }
 
+/// Whether a kernel driver for drawing is here. Without one OpenGL would be Mesa's llvmpipe, whose compiler
+/// alone takes 100 MB that the model could have; Qt's own painter does the same work.
+bool hasGraphicsDevice() {
+    return !QDir(QStringLiteral("/dev/dri"))
+                .entryList({QStringLiteral("renderD*")}, QDir::System)
+                .isEmpty() ||
+           QFile::exists(QStringLiteral("/dev/nvidiactl")) ||
+           QFile::exists(QStringLiteral("/dev/nvhost-ctrl-gpu"));
+}
+
+/// Whether somebody has already said how to draw.
+bool graphicsChosen() {
+    return qEnvironmentVariableIsSet("QT_QUICK_BACKEND") || qEnvironmentVariableIsSet("QSG_RHI_BACKEND");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     // The scene graph's backend is chosen before the first window, so before options are parsed.
-    if (hasArgument(argc, argv, "--safe-graphics"))
+    if (hasArgument(argc, argv, "--safe-graphics") || (!graphicsChosen() && !hasGraphicsDevice()))
         QQuickWindow::setGraphicsApi(QSGRendererInterface::Software);
 
     QGuiApplication application(argc, argv);
