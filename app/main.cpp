@@ -109,6 +109,8 @@ int main(int argc, char** argv) {
     QObject::connect(&engine, &QQmlApplicationEngine::quit, &application, &QGuiApplication::quit);
     engine.load(QUrl(QStringLiteral("qrc:/qt/qml/EdgeChat/Main.qml")));
     if (engine.rootObjects().isEmpty()) return 1;  // the engine has said why
+    // Where no window manager gives a new window the keyboard, shortcuts would not be heard.
+    if (auto* window = qobject_cast<QWindow*>(engine.rootObjects().constFirst())) window->requestActivate();
 
     quitOnSignals(&application);
     program.start();
