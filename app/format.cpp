@@ -1,6 +1,8 @@
 #include "app/format.h"
 
+#include <QFileInfo>
 #include <QLocale>
+#include <QRegularExpression>
 
 namespace edgechat::app {
 
@@ -17,6 +19,14 @@ QString parameterText(quint64 parameters) {
     if (parameters < 1'000'000) return scaled(static_cast<double>(parameters) / 1e3, u'K');
     if (parameters < 1'000'000'000) return scaled(static_cast<double>(parameters) / 1e6, u'M');
     return scaled(static_cast<double>(parameters) / 1e9, u'B');
+}
+
+QString modelFileName(const QString& path) {
+    static const QRegularExpression stored(QStringLiteral("[-._](I?Q\\d\\w*|B?F16|F32)$"),
+                                           QRegularExpression::CaseInsensitiveOption);
+    const QString base = QFileInfo(path).completeBaseName();
+    const QString name = QString(base).remove(stored);
+    return name.isEmpty() ? base : name;
 }
 
 }  // namespace edgechat::app

@@ -1,4 +1,4 @@
-// Sizes as people read them.
+// Sizes and names as people read them.
 #pragma once
 
 #include <QString>
@@ -7,5 +7,8 @@ namespace edgechat::app {
 
 QString byteText(qint64 bytes);             ///< "98 MB", "1.2 GB": powers of 1000
 QString parameterText(quint64 parameters);  ///< "135M", "7.2B"; empty for 0
+/// "SmolLM2-135M-Instruct" for "/models/SmolLM2-135M-Instruct.Q4_1.gguf": how the weights are stored is told
+/// beside the name.
+QString modelFileName(const QString& path);
 
 }  // namespace edgechat::app

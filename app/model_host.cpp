@@ -84,7 +84,7 @@ void ModelHost::retry() {
 QString ModelHost::nameOf(const QString& path) {
     const QFileInfo file(path);
     // A model of the store has a folder of its own, which carries its name.
-    return isInStore(path) ? file.dir().dirName() : file.completeBaseName();
+    return isInStore(path) ? file.dir().dirName() : modelFileName(path);
 }
 
 void ModelHost::onLoaded(const LoadedModel& model) {

@@ -34,7 +34,7 @@ ModelEntry fromStore(const models::StoreEntry& entry) {
 ModelEntry fromFile(const QString& path) {
     ModelEntry model;
     const QFileInfo file(path);
-    model.name = file.completeBaseName();
+    model.name = modelFileName(path);
     model.path = path;
     model.bytes = file.size();
     const Result<std::unique_ptr<inference::Checkpoint>> checkpoint =
