@@ -17,11 +17,13 @@ C.ApplicationWindow {
 
     property int page: Main.Chats
     property bool overlaySidebar: false // a narrow window's sidebar, over the page
+    readonly property bool wasSized: program.settings.windowGeometry.width >= minimumWidth && program.settings.windowGeometry.height >= minimumHeight // qmllint disable
+    readonly property bool savedChat: program.chat.conversationId > 0 // qmllint disable
     readonly property bool narrow: width < Theme.narrowWidth
     readonly property bool sidebarShown: narrow ? overlaySidebar : program.settings.sidebarVisible
 
-    width: program.settings.windowGeometry.width >= minimumWidth ? program.settings.windowGeometry.width : 1200
-    height: program.settings.windowGeometry.height >= minimumHeight ? program.settings.windowGeometry.height : 780
+    width: wasSized ? program.settings.windowGeometry.width : 1200 // qmllint disable
+    height: wasSized ? program.settings.windowGeometry.height : 780 // qmllint disable
     minimumWidth: 640
     minimumHeight: 480
     visible: true
@@ -83,7 +85,7 @@ C.ApplicationWindow {
     }
     function importFile(): void {
         importDialog.active = true;
-        importDialog.item.open();
+        (importDialog.item as ImportDialog).open();
     }
 
     // Actions: one list for shortcuts and for the palette
@@ -97,7 +99,7 @@ C.ApplicationWindow {
         id: paletteAction
         text: qsTr("Command palette")
         shortcut: "Ctrl+K"
-        onTriggered: palette.opened ? palette.close() : palette.open()
+        onTriggered: commandPalette.opened ? commandPalette.close() : commandPalette.open()
     }
     C.Action {
         id: searchAction
@@ -118,7 +120,7 @@ C.ApplicationWindow {
         id: stopAction
         text: qsTr("Stop the answer")
         shortcut: "Escape"
-        enabled: window.program.chat.busy && !palette.opened && !shortcuts.opened
+        enabled: window.program.chat.busy && !commandPalette.opened && !shortcuts.opened
         onTriggered: window.program.chat.stop()
     }
     C.Action {
@@ -131,7 +133,7 @@ C.ApplicationWindow {
     C.Action {
         id: renameAction
         text: qsTr("Rename this chat")
-        enabled: window.program.chat.conversationId > 0
+        enabled: window.savedChat
         onTriggered: {
             window.show(Main.Chats);
             chatPage.header.rename();
@@ -140,8 +142,8 @@ C.ApplicationWindow {
     C.Action {
         id: deleteAction
         text: qsTr("Delete this chat")
-        enabled: window.program.chat.conversationId > 0 && !window.program.chat.busy
-        onTriggered: window.program.conversations.remove(window.program.chat.conversationId)
+        enabled: window.savedChat && !window.program.chat.busy
+        onTriggered: window.program.conversations.remove(window.program.chat.conversationId) // qmllint disable
     }
     C.Action {
         id: importAction
@@ -337,7 +339,7 @@ C.ApplicationWindow {
     }
 
     CommandPalette {
-        id: palette
+        id: commandPalette
         program: window.program
         commands: [newChatAction, searchAction, modelAction, copyAction, renameAction, deleteAction, importAction,
             modelsAction, settingsAction, darkAction, sidebarAction, shortcutsAction, quitAction]

@@ -257,6 +257,13 @@ void WindowTest::paletteFindsAndRuns() {
 
     QTest::keyClick(shown.window, Qt::Key_K, Qt::ControlModifier);
     QTRY_COMPARE(shown.window->activeFocusItem(), shown.find("paletteField"));
+    shown.type("boat");
+    QTRY_COMPARE(shown.find("paletteList")->property("count").toInt(), 1);
+    QTest::mouseClick(shown.window, Qt::LeftButton, {}, shown.find("paletteList")->mapToScene(QPointF(60, 12)).toPoint());
+    QCOMPARE(shown.program.property("opened").toLongLong(), 3);
+
+    QTest::keyClick(shown.window, Qt::Key_K, Qt::ControlModifier);
+    QTRY_COMPARE(shown.window->activeFocusItem(), shown.find("paletteField"));
     shown.type("new chat");
     QTest::keyClick(shown.window, Qt::Key_Return);
     QCOMPARE(shown.program.property("newChats").toInt(), 1);

@@ -17,7 +17,7 @@ Item {
     signal copyAnswerRequested
 
     readonly property ChatSession chat: program.chat
-    readonly property bool saved: chat.conversationId > 0
+    readonly property bool saved: chat.conversationId > 0 // qmllint disable
 
     implicitHeight: Theme.headerHeight
 
@@ -130,7 +130,7 @@ Item {
                     text: qsTr("Delete the conversation")
                     dangerous: true
                     enabled: header.saved && !header.chat.busy
-                    onTriggered: header.program.conversations.remove(header.chat.conversationId)
+                    onTriggered: header.program.conversations.remove(header.chat.conversationId) // qmllint disable
                 }
             }
         }

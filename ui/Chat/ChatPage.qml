@@ -45,7 +45,7 @@ Item {
             const item = list.itemAtIndex(row);
             if (item && item.messageId === id) {
                 item.startEdit();
-                list.positionViewAtIndex(row, ListView.Contain);
+                Qt.callLater(list.positionViewAtIndex, row, ListView.Beginning);
                 return;
             }
         }
@@ -190,7 +190,7 @@ Item {
         Accessible.name: qsTr("Messages")
 
         function toTail(): void {
-            Qt.callLater(list.positionViewAtEnd);
+            Qt.callLater(list.positionViewAtEnd); // qmllint disable
         }
         function scrollBy(distance: real): void {
             const top = originY - topMargin;

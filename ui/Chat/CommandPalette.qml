@@ -8,7 +8,7 @@ import EdgeChat.Theme
 
 // Chats, commands and models in one list, found by typing.
 T.Popup {
-    id: palette
+    id: commandPalette
 
     required property Program program
     property var commands: [] // of Action
@@ -49,9 +49,9 @@ T.Popup {
     PaletteModel {
         id: results
         filter: field.text
-        commands: palette.commands
-        conversations: palette.program.conversations
-        models: palette.program.library
+        commands: commandPalette.commands // qmllint disable
+        conversations: commandPalette.program.conversations
+        models: commandPalette.program.library
         onFilterChanged: list.currentIndex = 0
     }
 
@@ -80,11 +80,11 @@ T.Popup {
             implicitHeight: Theme.controlHeight + 6
             font.pixelSize: Theme.fontMessage
             placeholderText: qsTr("Find a chat, a command or a model")
-            Keys.onEscapePressed: palette.close()
+            Keys.onEscapePressed: commandPalette.close()
             Keys.onDownPressed: list.incrementCurrentIndex()
             Keys.onUpPressed: list.decrementCurrentIndex()
-            Keys.onReturnPressed: palette.run(list.currentIndex)
-            Keys.onEnterPressed: palette.run(list.currentIndex)
+            Keys.onReturnPressed: commandPalette.run(list.currentIndex)
+            Keys.onEnterPressed: commandPalette.run(list.currentIndex)
         }
 
         ListView {
@@ -118,7 +118,7 @@ T.Popup {
                 Accessible.role: Accessible.ListItem
                 Accessible.name: title
                 Accessible.onPressAction: clicked()
-                onClicked: palette.run(index)
+                onClicked: commandPalette.run(index)
 
                 contentItem: RowLayout {
                     spacing: 10

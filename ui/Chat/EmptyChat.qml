@@ -20,7 +20,8 @@ ColumnLayout {
         Layout.alignment: Qt.AlignHCenter
         Layout.bottomMargin: Theme.space1
         source: "qrc:/edgechat/icons/edgechat.svg"
-        sourceSize: Qt.size(48, 48)
+        sourceSize.width: 48
+        sourceSize.height: 48
         visible: empty.height === 0 || empty.parent && empty.parent.height > 340
     }
     Text {

@@ -27,7 +27,8 @@ Card {
         Image {
             visible: !card.tight
             source: "qrc:/edgechat/icons/edgechat.svg"
-            sourceSize: Qt.size(40, 40)
+            sourceSize.width: 40
+            sourceSize.height: 40
         }
         Text {
             Layout.fillWidth: true

@@ -93,7 +93,7 @@ Item {
             Layout.fillWidth: true
             Layout.topMargin: Theme.space2
             visible: message.editing
-            implicitHeight: editor.item ? editor.item.implicitHeight + 2 * Theme.space3 : 0
+            implicitHeight: editor.active ? editor.implicitHeight + 2 * Theme.space3 : 0
             radius: Theme.radiusCard
             color: Theme.userMessage
 
@@ -162,15 +162,9 @@ Item {
     }
 
     function figureText(): string {
-        const parts = [];
-        if (modelName.length > 0)
-            parts.push(modelName);
-        if (generatedTokens > 0)
-            parts.push(generatedTokens === 1 ? qsTr("1 token") : qsTr("%1 tokens").arg(Theme.count(generatedTokens)));
-        if (decodeRate > 0)
-            parts.push(qsTr("%1 tok/s").arg(Theme.rate(decodeRate)));
-        if (timeToFirstToken > 0)
-            parts.push(qsTr("first token after %1").arg(Theme.seconds(timeToFirstToken)));
-        return parts.join("  \u00B7  ");
+        return Theme.joined([modelName,
+            generatedTokens === 1 ? qsTr("1 token") : generatedTokens > 1 ? qsTr("%1 tokens").arg(Theme.count(generatedTokens)) : "",
+            decodeRate > 0 ? qsTr("%1 tok/s").arg(Theme.rate(decodeRate)) : "",
+            timeToFirstToken > 0 ? qsTr("first token after %1").arg(Theme.seconds(timeToFirstToken)) : ""]);
     }
 }

@@ -56,7 +56,7 @@ T.Button {
         Label {
             visible: !switcher.compact && text.length > 0
             text: switcher.host.state === ModelHost.Ready
-                ? [switcher.host.sizeText, switcher.host.quantization].filter(part => part.length > 0).join(" \u00B7 ") : ""
+                ? Theme.joined([switcher.host.sizeText, switcher.host.quantization]) : ""
             color: Theme.secondary
             font.pixelSize: Theme.fontSmall
         }
@@ -126,8 +126,12 @@ T.Button {
                 currentIndex: 0
                 Accessible.role: Accessible.List
                 Accessible.name: qsTr("Models")
-                Keys.onReturnPressed: if (currentItem) currentItem.clicked()
-                Keys.onEnterPressed: if (currentItem) currentItem.clicked()
+                function choose(): void {
+                    if (currentItem)
+                        (currentItem as T.ItemDelegate).clicked();
+                }
+                Keys.onReturnPressed: list.choose()
+                Keys.onEnterPressed: list.choose()
 
                 delegate: T.ItemDelegate {
                     id: entry
@@ -169,7 +173,7 @@ T.Button {
                             }
                             Label {
                                 Layout.fillWidth: true
-                                text: entry.damaged ? qsTr("damaged") : [entry.parametersText, entry.quantization, entry.sizeText].filter(part => part.length > 0).join(" \u00B7 ")
+                                text: entry.damaged ? qsTr("damaged") : Theme.joined([entry.parametersText, entry.quantization, entry.sizeText])
                                 color: entry.damaged ? Theme.danger : Theme.secondary
                                 font.pixelSize: Theme.fontSmall
                             }

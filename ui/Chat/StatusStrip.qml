@@ -13,6 +13,11 @@ Rectangle {
     readonly property Telemetry telemetry: program.telemetry
     readonly property ChatSession chat: program.chat
     readonly property ModelHost model: program.model
+    // As real: the linter has no qint64
+    readonly property real memoryTotal: telemetry.memoryTotal // qmllint disable
+    readonly property real memoryAvailable: telemetry.memoryAvailable // qmllint disable
+    readonly property real modelBytes: telemetry.modelBytes // qmllint disable
+    readonly property real processBytes: telemetry.processBytes // qmllint disable
     readonly property bool measured: telemetry.decodeRate > 0
 
     implicitHeight: Theme.statusHeight
@@ -103,7 +108,7 @@ Rectangle {
             visible: strip.width > 760
             caption: qsTr("first token")
             value: strip.telemetry.timeToFirstToken > 0 ? Theme.seconds(strip.telemetry.timeToFirstToken) : "\u2013 s"
-            widest: qsTr("%1 s").arg("00.0")
+            widest: qsTr("%1 ms").arg("000")
             explanation: qsTr("Time from sending to the first token")
         }
 
@@ -151,25 +156,25 @@ Rectangle {
         }
 
         Row {
-            visible: strip.telemetry.memoryTotal > 0
+            visible: strip.memoryTotal > 0
             spacing: 7
             Figure {
                 anchors.verticalCenter: parent.verticalCenter
                 caption: qsTr("memory")
                 value: strip.width > 940
-                    ? qsTr("%1 of %2 free").arg(Theme.bytes(strip.telemetry.memoryAvailable)).arg(Theme.bytes(strip.telemetry.memoryTotal))
-                    : qsTr("%1 free").arg(Theme.bytes(strip.telemetry.memoryAvailable))
+                    ? qsTr("%1 of %2 free").arg(Theme.bytes(strip.memoryAvailable)).arg(Theme.bytes(strip.memoryTotal))
+                    : qsTr("%1 free").arg(Theme.bytes(strip.memoryAvailable))
                 explanation: qsTr("Model %1, the rest of EdgeChat %2, other programs %3, free %4")
-                    .arg(Theme.bytes(strip.telemetry.modelBytes))
-                    .arg(Theme.bytes(Math.max(0, strip.telemetry.processBytes - strip.telemetry.modelBytes)))
-                    .arg(Theme.bytes(Math.max(0, strip.telemetry.memoryTotal - strip.telemetry.memoryAvailable - strip.telemetry.processBytes)))
-                    .arg(Theme.bytes(strip.telemetry.memoryAvailable))
+                    .arg(Theme.bytes(strip.modelBytes))
+                    .arg(Theme.bytes(Math.max(0, strip.processBytes - strip.modelBytes)))
+                    .arg(Theme.bytes(Math.max(0, strip.memoryTotal - strip.memoryAvailable - strip.processBytes)))
+                    .arg(Theme.bytes(strip.memoryAvailable))
             }
             SegmentedBar {
                 anchors.verticalCenter: parent.verticalCenter
                 visible: strip.width > 640
-                first: strip.telemetry.modelBytes / Math.max(1, strip.telemetry.memoryTotal)
-                second: Math.max(0, strip.telemetry.memoryTotal - strip.telemetry.memoryAvailable - strip.telemetry.modelBytes) / Math.max(1, strip.telemetry.memoryTotal)
+                first: strip.modelBytes / Math.max(1, strip.memoryTotal)
+                second: Math.max(0, strip.memoryTotal - strip.memoryAvailable - strip.modelBytes) / Math.max(1, strip.memoryTotal)
                 description: qsTr("Memory: this model, other programs, free")
             }
         }

@@ -77,7 +77,7 @@ Card {
             }
             Label {
                 Layout.fillWidth: true
-                text: [card.architecture, card.parametersText, card.quantization, card.sizeText].filter(part => part.length > 0).join("  \u00B7  ")
+                text: Theme.joined([card.architecture, card.parametersText, card.quantization, card.sizeText])
                 color: Theme.secondary
             }
             Label {

@@ -274,8 +274,8 @@ Item {
                         from: 0
                         to: 2147483647
                         zeroText: qsTr("Random")
-                        value: Math.min(page.settings.seed, to)
-                        onValueModified: page.settings.seed = value
+                        value: Math.min(page.settings.seed, to) // qmllint disable
+                        onValueModified: page.settings.seed = value // qmllint disable
                     }
                 }
             }

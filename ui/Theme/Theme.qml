@@ -90,6 +90,11 @@ QtObject {
         + "code { font-family: " + monoFamily + "; font-size: " + Math.round(fontMessage * 0.9) + "px; background-color: " + inlineCode + "; } "
         + "p { margin: 0; line-height: " + lineHeightPercent + "%; }</style>"
 
+    // What there is to say, in one line
+    function joined(parts: var): string {
+        return parts.filter(part => part.length > 0).join("  \u00B7  ");
+    }
+
     // Thousands are grouped and nothing follows the decimal point: "1,280"
     function count(value: real): string {
         return Number(value).toLocaleString(Qt.locale(), "f", 0);
@@ -107,6 +112,8 @@ QtObject {
     }
 
     function seconds(value: real): string {
+        if (value < 1)
+            return qsTr("%1 ms").arg(Math.max(1, Math.round(value * 1000)));
         if (value < 10)
             return qsTr("%1 s").arg(Number(value).toLocaleString(Qt.locale(), "f", 1));
         return qsTr("%1 s").arg(Number(value).toLocaleString(Qt.locale(), "f", 0));
