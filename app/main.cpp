@@ -80,6 +80,7 @@ int main(int argc, char** argv) {
     QCoreApplication::setApplicationVersion(QStringLiteral(EDGECHAT_VERSION));
     QGuiApplication::setApplicationDisplayName(QStringLiteral("EdgeChat"));
     QGuiApplication::setDesktopFileName(QStringLiteral("edgechat"));
+    QGuiApplication::setWindowIcon(QIcon(QStringLiteral(":/edgechat/icons/edgechat.svg")));
     QQuickStyle::setStyle(QStringLiteral("Basic"));
 
     QCommandLineParser parser;

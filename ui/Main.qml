@@ -29,14 +29,21 @@ C.ApplicationWindow {
     visible: true
     title: program.chat.title.length > 0 ? qsTr("%1 \u2013 EdgeChat").arg(program.chat.title) : qsTr("EdgeChat")
     color: Theme.window
+    // For the file dialog alone: the window's own controls take their colours from Theme.
     palette.window: Theme.window
     palette.windowText: Theme.text
     palette.base: Theme.card
+    palette.alternateBase: Theme.sidebar
     palette.text: Theme.text
     palette.button: Theme.card
     palette.buttonText: Theme.text
+    palette.light: Theme.hover
+    palette.midlight: Theme.selected
+    palette.mid: Theme.outline
+    palette.dark: Theme.outline
     palette.highlight: Theme.accent
-    palette.highlightedText: Theme.accentInk
+    palette.highlightedText: Theme.text
+    palette.placeholderText: Theme.secondary
     palette.link: Theme.accent
 
     Binding { target: Theme; property: "dark"; value: window.program.settings.dark }

@@ -91,6 +91,7 @@ class WindowTest : public QObject {
     void paletteFindsAndRuns();
     void shortcutsReachTheirPlaces();
     void returnPressesAButton();
+    void importOpensAFileDialog();
     void deleteOffersUndo();
     void sidebarGivesWayInANarrowWindow();
     void followsTheTailUntilTheUserScrolls();
@@ -304,6 +305,16 @@ void WindowTest::returnPressesAButton() {
         QTest::keyClick(shown.window, key);
         QCOMPARE(shown.program.property("newChats").toInt(), before + 1);
     }
+}
+
+void WindowTest::importOpensAFileDialog() {
+    Shown shown(QStringLiteral("no-model"));
+    QVERIFY(shown.window);
+    QVERIFY(!shown.find("importDialog"));
+    QTest::keyClick(shown.window, Qt::Key_O, Qt::ControlModifier);
+    QObject* dialog = shown.window->findChild<QObject*>(QStringLiteral("importDialog"));
+    QVERIFY(dialog);
+    QTRY_VERIFY(dialog->property("visible").toBool());
 }
 
 void WindowTest::deleteOffersUndo() {
