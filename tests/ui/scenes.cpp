@@ -135,7 +135,7 @@ QStringList sceneNames() {
             QStringLiteral("search"),    QStringLiteral("models"),       QStringLiteral("models-empty"),
             QStringLiteral("settings"),  QStringLiteral("palette"),      QStringLiteral("shortcuts"),
             QStringLiteral("switcher"),  QStringLiteral("deleted"),      QStringLiteral("editing"),
-            QStringLiteral("jetson"),    QStringLiteral("long-draft")};
+            QStringLiteral("jetson"),    QStringLiteral("long-draft"), QStringLiteral("large-text")};
 }
 
 void setScene(Program& program, const QString& name) {
@@ -209,6 +209,7 @@ void setScene(Program& program, const QString& name) {
         program.chat()->setProperty("draft", draft.trimmed());
         program.chat()->setProperty("draftTokens", 141);
     }
+    if (name == u"large-text") program.settings()->setProperty("textScale", 1.6);
     if (name == u"deleted") program.conversations()->remove(2);
 }
 

@@ -18,7 +18,7 @@ T.Popup {
     x: parent ? Math.round((parent.width - width) / 2) : 0
     y: parent ? Math.max(24, Math.round(parent.height * 0.14)) : 0
     width: parent ? Math.min(560, parent.width - 32) : 560
-    height: Math.min(parent ? parent.height - y - 40 : 420, field.height + list.implicitHeight + 3 * Theme.space2, 420)
+    height: Math.min(parent ? parent.height - y - 40 : 420, Theme.controlHeight + 6 + Math.max(1, results.count) * Theme.rowHeight + 3 * Theme.space2, Math.round(420 * Theme.textScale))
     padding: Theme.space2
     modal: true
     focus: true
@@ -92,7 +92,7 @@ T.Popup {
             objectName: "paletteList"
             Layout.fillWidth: true
             Layout.fillHeight: true
-            implicitHeight: Math.max(Theme.rowHeight, contentHeight)
+            implicitHeight: Math.max(1, count) * Theme.rowHeight
             clip: true
             model: results
             boundsBehavior: Flickable.StopAtBounds

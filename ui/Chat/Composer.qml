@@ -154,7 +154,7 @@ Rectangle {
         anchors.leftMargin: Theme.space4
         anchors.rightMargin: Theme.space2
         anchors.bottomMargin: Theme.space2
-        height: 32
+        height: Theme.controlHeight
         spacing: Theme.space2
 
         Label {

@@ -32,7 +32,7 @@ Column {
             required property int quoteDepth
             required property int quoteIndent
             required property int columns
-            required property list<string> cells
+            required property var cells // list of rich text
             required property var alignments
             required property bool continues
             required property bool closed

@@ -18,6 +18,7 @@ Rectangle {
     readonly property real memoryAvailable: telemetry.memoryAvailable // qmllint disable
     readonly property real modelBytes: telemetry.modelBytes // qmllint disable
     readonly property real processBytes: telemetry.processBytes // qmllint disable
+    readonly property real room: width / Math.max(1, Theme.textScale)
     readonly property bool measured: telemetry.decodeRate > 0
 
     implicitHeight: Theme.statusHeight
@@ -93,19 +94,19 @@ Rectangle {
             capacity: 120
             color: Theme.accent
             baseColor: Theme.border
-            visible: strip.width > 560
+            visible: strip.room > 560
             Accessible.role: Accessible.Graphic
             Accessible.name: qsTr("Speed over the last minute")
         }
         Figure {
-            visible: strip.width > 1000
+            visible: strip.room > 1000
             caption: qsTr("prompt")
             value: strip.telemetry.prefillRate > 0 ? qsTr("%1 tok/s").arg(Theme.rate(strip.telemetry.prefillRate)) : qsTr("\u2013 tok/s")
             widest: qsTr("%1 tok/s").arg("0000")
             explanation: qsTr("Speed of reading the prompt")
         }
         Figure {
-            visible: strip.width > 760
+            visible: strip.room > 760
             caption: qsTr("first token")
             value: strip.telemetry.timeToFirstToken > 0 ? Theme.seconds(strip.telemetry.timeToFirstToken) : "\u2013 s"
             widest: qsTr("%1 ms").arg("000")
@@ -115,20 +116,20 @@ Rectangle {
         Item { Layout.fillWidth: true }
 
         Figure {
-            visible: strip.telemetry.jetson && strip.telemetry.gpuLoad >= 0 && strip.width > 860
+            visible: strip.telemetry.jetson && strip.telemetry.gpuLoad >= 0 && strip.room > 860
             caption: qsTr("GPU")
             value: qsTr("%1 %").arg(Math.round(strip.telemetry.gpuLoad * 100))
             widest: "100 %"
             explanation: qsTr("Load of the GPU")
         }
         Figure {
-            visible: strip.telemetry.jetson && !isNaN(strip.telemetry.temperature) && strip.width > 860
+            visible: strip.telemetry.jetson && !isNaN(strip.telemetry.temperature) && strip.room > 860
             value: qsTr("%1 \u00B0C").arg(Math.round(strip.telemetry.temperature))
             widest: "100 \u00B0C"
             explanation: qsTr("Temperature of the board")
         }
         Figure {
-            visible: strip.telemetry.jetson && !isNaN(strip.telemetry.power) && strip.width > 860
+            visible: strip.telemetry.jetson && !isNaN(strip.telemetry.power) && strip.room > 860
             value: qsTr("%1 W").arg(Number(strip.telemetry.power).toLocaleString(Qt.locale(), "f", 1))
             widest: "00.0 W"
             explanation: strip.telemetry.powerMode.length > 0 ? qsTr("Power, in mode %1").arg(strip.telemetry.powerMode) : qsTr("Power")
@@ -140,14 +141,14 @@ Rectangle {
             Figure {
                 anchors.verticalCenter: parent.verticalCenter
                 caption: qsTr("context")
-                value: strip.width > 700 ? qsTr("%1 / %2").arg(Theme.count(strip.chat.contextUsed)).arg(Theme.count(strip.chat.contextSize))
+                value: strip.room > 700 ? qsTr("%1 / %2").arg(Theme.count(strip.chat.contextUsed)).arg(Theme.count(strip.chat.contextSize))
                     : qsTr("%1 %").arg(Math.round(100 * strip.chat.contextUsed / Math.max(1, strip.chat.contextSize)))
-                widest: strip.width > 700 ? qsTr("%1 / %2").arg(Theme.count(strip.chat.contextSize)).arg(Theme.count(strip.chat.contextSize)) : "100 %"
+                widest: strip.room > 700 ? qsTr("%1 / %2").arg(Theme.count(strip.chat.contextSize)).arg(Theme.count(strip.chat.contextSize)) : "100 %"
                 explanation: qsTr("Tokens of this conversation that the model holds, of what it can hold")
             }
             SegmentedBar {
                 anchors.verticalCenter: parent.verticalCenter
-                visible: strip.width > 640
+                visible: strip.room > 640
                 implicitWidth: 56
                 first: strip.chat.contextUsed / Math.max(1, strip.chat.contextSize)
                 firstColor: first > 0.9 ? Theme.warning : Theme.accent
@@ -161,7 +162,7 @@ Rectangle {
             Figure {
                 anchors.verticalCenter: parent.verticalCenter
                 caption: qsTr("memory")
-                value: strip.width > 940
+                value: strip.room > 940
                     ? qsTr("%1 of %2 free").arg(Theme.bytes(strip.memoryAvailable)).arg(Theme.bytes(strip.memoryTotal))
                     : qsTr("%1 free").arg(Theme.bytes(strip.memoryAvailable))
                 explanation: qsTr("Model %1, the rest of EdgeChat %2, other programs %3, free %4")
@@ -172,7 +173,7 @@ Rectangle {
             }
             SegmentedBar {
                 anchors.verticalCenter: parent.verticalCenter
-                visible: strip.width > 640
+                visible: strip.room > 640
                 first: strip.modelBytes / Math.max(1, strip.memoryTotal)
                 second: Math.max(0, strip.memoryTotal - strip.memoryAvailable - strip.modelBytes) / Math.max(1, strip.memoryTotal)
                 description: qsTr("Memory: this model, other programs, free")
@@ -182,8 +183,8 @@ Rectangle {
         Rectangle {
             visible: strip.model.state === ModelHost.Ready && strip.model.device.length > 0
             implicitWidth: chip.implicitWidth + 14
-            implicitHeight: 18
-            radius: 9
+            implicitHeight: chip.implicitHeight + 4
+            radius: height / 2
             color: Theme.hover
             border.width: 1
             border.color: Theme.border

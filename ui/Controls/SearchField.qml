@@ -10,7 +10,7 @@ T.TextField {
 
     implicitWidth: 200
     implicitHeight: Theme.controlHeight
-    leftPadding: 32
+    leftPadding: Theme.iconSmall + 16
     rightPadding: length > 0 ? 32 : 10
     font.pixelSize: Theme.fontBase
     color: Theme.text

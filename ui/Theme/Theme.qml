@@ -73,14 +73,14 @@ QtObject {
     readonly property int radiusCard: 10
     readonly property int radiusComposer: 14
 
-    readonly property int iconSmall: 16
-    readonly property int iconNormal: 20
+    readonly property int iconSmall: Math.round(16 * Math.max(1, textScale))
+    readonly property int iconNormal: Math.round(20 * Math.max(1, textScale))
     readonly property int controlHeight: Math.round(32 * Math.max(1, textScale))
     readonly property int rowHeight: Math.round(34 * Math.max(1, textScale))
     readonly property int headerHeight: Math.round(48 * Math.max(1, textScale))
     readonly property int statusHeight: Math.round(28 * Math.max(1, textScale))
     readonly property int sidebarWidth: Math.round(264 * Math.min(1.3, Math.max(1, textScale)))
-    readonly property int narrowWidth: 900
+    readonly property int narrowWidth: Math.round(900 * Math.min(1.3, Math.max(1, textScale)))
     readonly property int measure: Math.round(760 * Math.max(1, textScale))
 
     readonly property int motion: reducedMotion ? 0 : 120
