@@ -62,7 +62,7 @@ void fillConversations(Program& program) {
 QVariantMap model(const char* name, const char* parameters, const char* quantization, const char* size, bool loaded,
                   bool damaged = false, bool inStore = true) {
     return {{QStringLiteral("name"), QString::fromUtf8(name)},
-            {QStringLiteral("path"), QStringLiteral("/home/ada/models/%1.gguf").arg(QString::fromUtf8(name))},
+            {QStringLiteral("path"), QStringLiteral("/mnt/models/%1.gguf").arg(QString::fromUtf8(name))},
             {QStringLiteral("architecture"), QStringLiteral("llama")},
             {QStringLiteral("parametersText"), QString::fromUtf8(parameters)},
             {QStringLiteral("quantization"), QString::fromUtf8(quantization)},
@@ -163,7 +163,7 @@ void setScene(Program& program, const QString& name) {
         program.model()->setProperty("problemFix", QStringLiteral("Copy or download the file again, then import it once more."));
         program.model()->setProperty(
             "problemDetails",
-            QStringLiteral("reading /home/ada/models/Llama-3.2-1B-Instruct.gguf: tensor blk.9.ffn_up.weight: found offset "
+            QStringLiteral("reading /mnt/models/Llama-3.2-1B-Instruct.gguf: tensor blk.9.ffn_up.weight: found offset "
                            "64012288, expected at most 61000000"));
         program.model()->setProperty("state", ModelHost::Failed);
         return;

@@ -254,7 +254,7 @@ void WindowTest::paletteFindsAndRuns() {
     shown.type("load q8");
     QTest::keyClick(shown.window, Qt::Key_Return);
     QCOMPARE(shown.program.model()->property("loadedPath").toString(),
-             QStringLiteral("/home/ada/models/SmolLM2-360M-Instruct-Q8_0.gguf"));
+             QStringLiteral("/mnt/models/SmolLM2-360M-Instruct-Q8_0.gguf"));
 
     QTest::keyClick(shown.window, Qt::Key_K, Qt::ControlModifier);
     QTRY_COMPARE(shown.window->activeFocusItem(), shown.find("paletteField"));
