@@ -1,11 +1,11 @@
 #pragma once
 
+#include <QtQml/qqmlregistration.h>
 #include <QDir>
 #include <QFileInfo>
 #include <QObject>
 #include <QStandardPaths>
 #include <QUrl>
-#include <QtQml/qqmlregistration.h>
 
 namespace edgechat::ui {
 

@@ -21,7 +21,8 @@ static QString describe(const QString& language, const QString& line) {
     CodeState state = 0;
     QStringList parts;
     for (const CodeToken& token : tokenizeLine(language, line, state))
-        parts += QStringLiteral("%1:%2").arg(QStringLiteral("KSCNn")[token.kind], line.mid(token.begin, token.length));
+        parts += QStringLiteral("%1:%2").arg(QStringLiteral("KSCNn")[token.kind],
+                                             line.mid(token.begin, token.length));
     return parts.join(u' ');
 }
 
@@ -96,8 +97,8 @@ void CodeTokensTest::knowsAliasesAndTitles() {
 
 void CodeTokensTest::tokensStayInsideTheirLine() {
     const QString line = QStringLiteral("\\\"'`#/*<!--\"\"\"'''a1_0x\\");
-    for (const char* language : {"c", "cpp", "python", "js", "ts", "rust", "go", "java", "bash", "json", "yaml", "sql",
-                                 "html", "css", "qml"}) {
+    for (const char* language : {"c", "cpp", "python", "js", "ts", "rust", "go", "java", "bash", "json",
+                                 "yaml", "sql", "html", "css", "qml"}) {
         for (int begin = 0; begin < line.size(); ++begin) {
             for (int length = 0; begin + length <= line.size(); ++length) {
                 CodeState state = 0;

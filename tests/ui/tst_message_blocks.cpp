@@ -31,20 +31,22 @@ std::vector<MarkdownBlock> streamed(const QString& source, qsizetype step, QStri
     MessageBlocks blocks;
     blocks.setStreaming(true);
     std::vector<MarkdownBlock> before;
-    QObject::connect(&blocks, &QAbstractItemModel::dataChanged, &blocks,
-                     [&](const QModelIndex& from, const QModelIndex& to) {
-                         for (int row = from.row(); row <= to.row(); ++row) {
-                             if (static_cast<size_t>(row) < before.size() && before[static_cast<size_t>(row)].closed)
-                                 *problem = QStringLiteral("closed row %1 was changed").arg(row);
-                         }
-                     });
-    QObject::connect(&blocks, &QAbstractItemModel::rowsAboutToBeRemoved, &blocks,
-                     [&](const QModelIndex&, int from, int to) {
-                         for (int row = from; row <= to; ++row) {
-                             if (static_cast<size_t>(row) < before.size() && before[static_cast<size_t>(row)].closed)
-                                 *problem = QStringLiteral("closed row %1 was removed").arg(row);
-                         }
-                     });
+    QObject::connect(
+        &blocks, &QAbstractItemModel::dataChanged, &blocks,
+        [&](const QModelIndex& from, const QModelIndex& to) {
+            for (int row = from.row(); row <= to.row(); ++row) {
+                if (static_cast<size_t>(row) < before.size() && before[static_cast<size_t>(row)].closed)
+                    *problem = QStringLiteral("closed row %1 was changed").arg(row);
+            }
+        });
+    QObject::connect(
+        &blocks, &QAbstractItemModel::rowsAboutToBeRemoved, &blocks,
+        [&](const QModelIndex&, int from, int to) {
+            for (int row = from; row <= to; ++row) {
+                if (static_cast<size_t>(row) < before.size() && before[static_cast<size_t>(row)].closed)
+                    *problem = QStringLiteral("closed row %1 was removed").arg(row);
+            }
+        });
     for (qsizetype end = step; end < source.size() + step; end += step) {
         before = blocks.blocks();
         blocks.setSource(source.left(end));
@@ -74,6 +76,7 @@ class MessageBlocksTest : public QObject {
     void keepsTheModelContract();
     void streamedByCharacterEqualsAtOnce();
     void closesAParagraphAtABlankLine();
+    void closesAListWhenTextFollowsIt();
     void keepsAFenceOpenUntilItsEnd();
     void escapesRawHtml();
     void linksOnlySafeSchemes_data();
@@ -92,9 +95,10 @@ class MessageBlocksTest : public QObject {
 };
 
 void MessageBlocksTest::givesEachBlockItsKind() {
-    const auto blocks = whole(QStringLiteral(
-        "## Two\n\ntext **b** *i* ~~s~~ `c<d`\n\n1. first\n2. second\n   * inner\n\n- [ ] open\n- [x] done\n\n```py\nx = 1\n```\n\n"
-        "> quote\n\n| l | r |\n|:--|--:|\n| 1 | 2 |\n\n---\n"));
+    const auto blocks =
+        whole(QStringLiteral("## Two\n\ntext **b** *i* ~~s~~ `c<d`\n\n1. first\n2. second\n   * inner\n\n- [ "
+                             "] open\n- [x] done\n\n```py\nx = 1\n```\n\n"
+                             "> quote\n\n| l | r |\n|:--|--:|\n| 1 | 2 |\n\n---\n"));
     QCOMPARE(blocks.size(), size_t(11));
     QCOMPARE(blocks[10].kind, MarkdownBlock::Rule);
     QCOMPARE(blocks[0].kind, MarkdownBlock::Heading);
@@ -114,7 +118,8 @@ void MessageBlocksTest::givesEachBlockItsKind() {
     QCOMPARE(blocks[8].quoteDepth, 1);
     QCOMPARE(blocks[9].kind, MarkdownBlock::Table);
     QCOMPARE(blocks[9].columns, 2);
-    QCOMPARE(blocks[9].cells, (QStringList{QStringLiteral("l"), QStringLiteral("r"), QStringLiteral("1"), QStringLiteral("2")}));
+    QCOMPARE(blocks[9].cells, (QStringList{QStringLiteral("l"), QStringLiteral("r"), QStringLiteral("1"),
+                                           QStringLiteral("2")}));
     QCOMPARE(blocks[9].alignments, (QList<int>{Qt::AlignLeft, Qt::AlignRight}));
 }
 
@@ -154,6 +159,16 @@ void MessageBlocksTest::closesAParagraphAtABlankLine() {
     QVERIFY(blocks.blocks()[1].closed);
 }
 
+void MessageBlocksTest::closesAListWhenTextFollowsIt() {
+    MessageBlocks blocks;
+    blocks.setStreaming(true);
+    blocks.setSource(QStringLiteral("- one\n- two\n\n"));
+    QVERIFY(!blocks.blocks()[1].closed);  // another item could follow
+    blocks.setSource(QStringLiteral("- one\n- two\n\nText of a new paragraph\n"));
+    QVERIFY(blocks.blocks()[0].closed && blocks.blocks()[1].closed);
+    QVERIFY(!blocks.blocks()[2].closed);
+}
+
 void MessageBlocksTest::keepsAFenceOpenUntilItsEnd() {
     MessageBlocks blocks;
     blocks.setStreaming(true);
@@ -169,8 +184,9 @@ void MessageBlocksTest::keepsAFenceOpenUntilItsEnd() {
 }
 
 void MessageBlocksTest::escapesRawHtml() {
-    const auto blocks = whole(QStringLiteral(
-        "<script>alert(1)</script> & <img src=\"http://a.example/x.png\">\n\n<div>\nblock\n</div>\n\n# <i>h</i>\n\n- <b>x\n"));
+    const auto blocks = whole(
+        QStringLiteral("<script>alert(1)</script> & <img "
+                       "src=\"http://a.example/x.png\">\n\n<div>\nblock\n</div>\n\n# <i>h</i>\n\n- <b>x\n"));
     for (const MarkdownBlock& block : blocks) {
         QVERIFY2(!block.text.contains(u"<script"), qPrintable(block.text));
         QVERIFY2(!block.text.contains(u"<img"), qPrintable(block.text));
@@ -240,7 +256,8 @@ void MessageBlocksTest::doesNotSplitSurrogatePairs() {
     QString source;
     for (int i = 0; i < 9000; ++i) source += QString::fromUcs4(U"\U0001F600", 1);
     source.prepend(u'a');
-    for (const MarkdownBlock& block : whole(source)) QVERIFY(!block.text.contains(QChar::ReplacementCharacter));
+    for (const MarkdownBlock& block : whole(source))
+        QVERIFY(!block.text.contains(QChar::ReplacementCharacter));
 }
 
 void MessageBlocksTest::showsATableRowOnlyWhenItIsWhole() {
@@ -257,7 +274,8 @@ void MessageBlocksTest::showsATableRowOnlyWhenItIsWhole() {
 
 void MessageBlocksTest::numbersGoOnAfterACutInALongList() {
     QString source;
-    for (int i = 1; i <= 200; ++i) source += QStringLiteral("%1. An entry of some length, number %1\n").arg(i);
+    for (int i = 1; i <= 200; ++i)
+        source += QStringLiteral("%1. An entry of some length, number %1\n").arg(i);
     const auto blocks = whole(source);
     QCOMPARE(blocks.size(), size_t(200));
     for (size_t i = 0; i < blocks.size(); ++i) QCOMPARE(blocks[i].marker, QStringLiteral("%1.").arg(i + 1));
@@ -290,7 +308,8 @@ void MessageBlocksTest::survivesHostileInput_data() {
     QTest::newRow("links inside links") << repeat("[a](", kBytes);
     QTest::newRow("images") << repeat("![", kBytes);
     QTest::newRow("bars") << repeat("|", kBytes);
-    QTest::newRow("wide table") << repeat("|a", 20'000) + u'\n' + repeat("|-", 20'000) + u'\n' + repeat("|b", 20'000);
+    QTest::newRow("wide table") << repeat("|a", 20'000) + u'\n' + repeat("|-", 20'000) + u'\n' +
+                                       repeat("|b", 20'000);
     QTest::newRow("long table") << QStringLiteral("|a|b|\n|-|-|\n") + repeat("|1|2|\n", kBytes);
     QTest::newRow("quotes") << repeat(">", kBytes);
     QTest::newRow("quotes with spaces") << repeat("> ", kBytes);
@@ -321,13 +340,32 @@ void MessageBlocksTest::survivesHostileInput() {
 
 void MessageBlocksTest::streamsRandomTextLikeAtOnce() {
     const QStringList pieces = {
-        QStringLiteral("word "), QStringLiteral("\n"),     QStringLiteral("\n\n"),  QStringLiteral("- item\n"),
-        QStringLiteral("1. x\n"), QStringLiteral("```\n"),  QStringLiteral("```c\n"), QStringLiteral("> q\n"),
-        QStringLiteral("| a | b |\n"), QStringLiteral("|--|--|\n"), QStringLiteral("**"), QStringLiteral("*"),
-        QStringLiteral("`"),     QStringLiteral("  "),      QStringLiteral("    "), QStringLiteral("# h\n"),
-        QStringLiteral("---\n"), QStringLiteral("[x](https://e.example)"), QStringLiteral("<b>"), QStringLiteral("~~~\n"),
-        QStringLiteral("\\"),    QStringLiteral("[r]: https://e.example\n"), QStringLiteral("[r]"), QStringLiteral("\t"),
-        QStringLiteral("A long sentence that fills the paragraph until it has to be cut somewhere. ").repeated(30)};
+        QStringLiteral("word "),
+        QStringLiteral("\n"),
+        QStringLiteral("\n\n"),
+        QStringLiteral("- item\n"),
+        QStringLiteral("1. x\n"),
+        QStringLiteral("```\n"),
+        QStringLiteral("```c\n"),
+        QStringLiteral("> q\n"),
+        QStringLiteral("| a | b |\n"),
+        QStringLiteral("|--|--|\n"),
+        QStringLiteral("**"),
+        QStringLiteral("*"),
+        QStringLiteral("`"),
+        QStringLiteral("  "),
+        QStringLiteral("    "),
+        QStringLiteral("# h\n"),
+        QStringLiteral("---\n"),
+        QStringLiteral("[x](https://e.example)"),
+        QStringLiteral("<b>"),
+        QStringLiteral("~~~\n"),
+        QStringLiteral("\\"),
+        QStringLiteral("[r]: https://e.example\n"),
+        QStringLiteral("[r]"),
+        QStringLiteral("\t"),
+        QStringLiteral("A long sentence that fills the paragraph until it has to be cut somewhere. ")
+            .repeated(30)};
     QRandomGenerator random(20240611);
     for (int round = 0; round < 400; ++round) {
         QString source;
@@ -337,8 +375,7 @@ void MessageBlocksTest::streamsRandomTextLikeAtOnce() {
         QString problem;
         const auto parts = streamed(source, source.size() > 3000 ? 13 : 1, &problem);
         QVERIFY2(problem.isEmpty(), qPrintable(problem + u'\n' + source));
-        if (parts != whole(source))
-            QCOMPARE(describe(parts) + source, describe(whole(source)) + source);
+        if (parts != whole(source)) QCOMPARE(describe(parts) + source, describe(whole(source)) + source);
     }
 }
 

@@ -1,5 +1,5 @@
-// Pictures of every page and state, for people to look at: they are kept in the build folder and never compared.
-// What is asserted is that each one loads without a word from the QML engine and is not blank.
+// Pictures of every page and state, for people to look at: they are kept in the build folder and never
+// compared. What is asserted is that each one loads without a word from the QML engine and is not blank.
 #include <QDir>
 #include <QGuiApplication>
 #include <QQmlApplicationEngine>
@@ -38,7 +38,8 @@ void PicturesTest::everySceneHasAFace_data() {
     for (const QString& scene : sceneNames()) {
         for (const QSize size : {QSize(1200, 780), QSize(640, 480)}) {
             for (const bool dark : {false, true}) {
-                QTest::addRow("%s-%dx%d-%s", qPrintable(scene), size.width(), size.height(), dark ? "dark" : "light")
+                QTest::addRow("%s-%dx%d-%s", qPrintable(scene), size.width(), size.height(),
+                              dark ? "dark" : "light")
                     << scene << size << dark;
             }
         }
@@ -79,7 +80,8 @@ void PicturesTest::everySceneHasAFace() {
             for (const char c : QByteArray("file")) QTest::keyClick(window, c);
         }
         if (scene == u"deleted") program.conversations()->remove(2);
-        if (scene == u"conversation") QTest::mouseMove(window, QPoint(size.width() / 2 + 100, size.height() / 2));
+        if (scene == u"conversation")
+            QTest::mouseMove(window, QPoint(size.width() / 2 + 100, size.height() / 2));
         QTest::qWait(160);
 
         const QImage picture = window->grabWindow();
@@ -90,11 +92,12 @@ void PicturesTest::everySceneHasAFace() {
             for (int x = 0; x < picture.width(); x += 7) colours += picture.pixel(x, y) != first;
         QVERIFY2(colours > 200, "the picture is blank");
 
-        const QDir folder(QString::fromLocal8Bit(qgetenv("EDGECHAT_PICTURES").isEmpty() ? QByteArray("pictures")
-                                                                                          : qgetenv("EDGECHAT_PICTURES")));
+        const QDir folder(QString::fromLocal8Bit(
+            qgetenv("EDGECHAT_PICTURES").isEmpty() ? QByteArray("pictures") : qgetenv("EDGECHAT_PICTURES")));
         QVERIFY(folder.mkpath(QStringLiteral(".")));
         const int percent = qRound(100 * window->devicePixelRatio());
-        const QString file = QStringLiteral("%1-%2.png").arg(QString::fromLatin1(QTest::currentDataTag())).arg(percent);
+        const QString file =
+            QStringLiteral("%1-%2.png").arg(QString::fromLatin1(QTest::currentDataTag())).arg(percent);
         QVERIFY(picture.save(folder.filePath(file)));
     }
     qInstallMessageHandler(before);

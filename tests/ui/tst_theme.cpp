@@ -1,4 +1,5 @@
-// The colours of the theme against each other, by the formula of WCAG 2.1 (relative luminance, contrast ratio).
+// The colours of the theme against each other, by the formula of WCAG 2.1 (relative luminance, contrast
+// ratio).
 #include <QColor>
 #include <QGuiApplication>
 #include <QQmlComponent>
@@ -42,14 +43,16 @@ class ThemeTest : public QObject {
 void ThemeTest::initTestCase() {
     m_engine.addImportPath(QStringLiteral(":/qt/qml"));
     QQmlComponent component(&m_engine);
-    component.setData("import QtQml\nimport EdgeChat.Theme\nQtObject { property QtObject theme: Theme }", QUrl());
+    component.setData("import QtQml\nimport EdgeChat.Theme\nQtObject { property QtObject theme: Theme }",
+                      QUrl());
     m_holder.reset(component.create());
     QVERIFY2(m_holder, qPrintable(component.errorString()));
 }
 
 void ThemeTest::formulaGivesKnownRatios() {
     QCOMPARE(contrast(Qt::black, Qt::white), 21.0);
-    QVERIFY(std::abs(contrast(QColor(QStringLiteral("#767676")), Qt::white) - 4.54) < 0.01);  // the known lightest grey for text
+    QVERIFY(std::abs(contrast(QColor(QStringLiteral("#767676")), Qt::white) - 4.54) <
+            0.01);  // the known lightest grey for text
 }
 
 void ThemeTest::textCanBeRead_data() {
@@ -57,20 +60,25 @@ void ThemeTest::textCanBeRead_data() {
     QTest::addColumn<QString>("ink");
     QTest::addColumn<QString>("ground");
     QTest::addColumn<double>("least");
-    const QStringList surfaces = {QStringLiteral("window"), QStringLiteral("sidebar"), QStringLiteral("card"), QStringLiteral("hover"), QStringLiteral("selected"), QStringLiteral("userMessage"),
-                                  QStringLiteral("codeBlock"), QStringLiteral("inlineCode"), QStringLiteral("selection")};
+    const QStringList surfaces = {
+        QStringLiteral("window"),    QStringLiteral("sidebar"),    QStringLiteral("card"),
+        QStringLiteral("hover"),     QStringLiteral("selected"),   QStringLiteral("userMessage"),
+        QStringLiteral("codeBlock"), QStringLiteral("inlineCode"), QStringLiteral("selection")};
     const auto add = [](bool dark, const QString& ink, const QString& ground, double least) {
         QTest::addRow("%s: %s on %s", dark ? "dark" : "light", qPrintable(ink), qPrintable(ground))
             << dark << ink << ground << least;
     };
     for (const bool dark : {false, true}) {
         for (const QString& ground : surfaces) add(dark, QStringLiteral("text"), ground, 4.5);
-        for (const char* ground : {"window", "sidebar", "card", "hover", "selected", "warningSurface", "dangerSurface"})
+        for (const char* ground :
+             {"window", "sidebar", "card", "hover", "selected", "warningSurface", "dangerSurface"})
             add(dark, QStringLiteral("secondary"), QString::fromLatin1(ground), 4.5);
         for (const char* ink : {"codeKeyword", "codeString", "codeComment", "codeNumber", "codeName"})
             add(dark, QString::fromLatin1(ink), QStringLiteral("codeBlock"), 4.5);
-        for (const char* ground : {"window", "card", "userMessage"}) add(dark, QStringLiteral("accent"), QString::fromLatin1(ground), 4.5);
-        add(dark, QStringLiteral("accent"), QStringLiteral("selected"), 4.3);  // the small word "loaded", in bold
+        for (const char* ground : {"window", "card", "userMessage"})
+            add(dark, QStringLiteral("accent"), QString::fromLatin1(ground), 4.5);
+        add(dark, QStringLiteral("accent"), QStringLiteral("selected"),
+            4.3);  // the small word "loaded", in bold
         add(dark, QStringLiteral("accentInk"), QStringLiteral("accent"), 4.5);
         add(dark, QStringLiteral("accentInk"), QStringLiteral("accentHover"), 4.5);
         add(dark, QStringLiteral("danger"), QStringLiteral("card"), 4.5);

@@ -37,7 +37,9 @@ struct Shown {
     }
 
     // Delegates have no QObject parent, so the tree of items is searched.
-    QQuickItem* find(const char* name) const { return findIn(window->contentItem(), QString::fromLatin1(name)); }
+    QQuickItem* find(const char* name) const {
+        return findIn(window->contentItem(), QString::fromLatin1(name));
+    }
     static QQuickItem* findIn(QQuickItem* item, const QString& name) {
         if (item->objectName() == name) return item;
         for (QQuickItem* child : item->childItems())
@@ -138,9 +140,10 @@ void WindowTest::everyControlHasAName() {
     collect(shown.window->contentItem(), &items);
     int controls = 0;
     for (QQuickItem* item : std::as_const(items)) {
-        const bool control = item->activeFocusOnTab() ||
-                             inheritsOneOf(item, {"QQuickAbstractButton", "QQuickSlider", "QQuickComboBox", "QQuickSpinBox",
-                                                  "QQuickTextField", "QQuickTextArea", "QQuickTextInput"});
+        const bool control =
+            item->activeFocusOnTab() ||
+            inheritsOneOf(item, {"QQuickAbstractButton", "QQuickSlider", "QQuickComboBox", "QQuickSpinBox",
+                                 "QQuickTextField", "QQuickTextArea", "QQuickTextInput"});
         if (!control) continue;
         ++controls;
         QAccessibleInterface* interface = QAccessible::queryAccessibleInterface(item);
@@ -150,7 +153,8 @@ void WindowTest::everyControlHasAName() {
                                   .arg(item->mapToScene({}).y())
                                   .arg(QString::fromLatin1(item->parentItem()->metaObject()->className()));
         QVERIFY2(interface, qPrintable(place));
-        QVERIFY2(!interface->text(QAccessible::Name).isEmpty(), qPrintable(QStringLiteral("no name: ") + place));
+        QVERIFY2(!interface->text(QAccessible::Name).isEmpty(),
+                 qPrintable(QStringLiteral("no name: ") + place));
         QVERIFY2(interface->role() != QAccessible::NoRole && interface->role() != QAccessible::Client,
                  qPrintable(QStringLiteral("no role: ") + place));
     }
@@ -260,7 +264,8 @@ void WindowTest::paletteFindsAndRuns() {
     QTRY_COMPARE(shown.window->activeFocusItem(), shown.find("paletteField"));
     shown.type("boat");
     QTRY_COMPARE(shown.find("paletteList")->property("count").toInt(), 1);
-    QTest::mouseClick(shown.window, Qt::LeftButton, {}, shown.find("paletteList")->mapToScene(QPointF(60, 12)).toPoint());
+    QTest::mouseClick(shown.window, Qt::LeftButton, {},
+                      shown.find("paletteList")->mapToScene(QPointF(60, 12)).toPoint());
     QCOMPARE(shown.program.property("opened").toLongLong(), 3);
 
     QTest::keyClick(shown.window, Qt::Key_K, Qt::ControlModifier);
@@ -324,7 +329,8 @@ void WindowTest::deleteOffersUndo() {
     list->forceActiveFocus();
     QTest::keyClick(shown.window, Qt::Key_Down);
     QTest::keyClick(shown.window, Qt::Key_Delete);
-    QCOMPARE(shown.program.conversations()->m_calls.constLast(), (QVariantList{QStringLiteral("remove"), qint64(2)}));
+    QCOMPARE(shown.program.conversations()->m_calls.constLast(),
+             (QVariantList{QStringLiteral("remove"), qint64(2)}));
     auto* undo = shown.find("toastAction");
     QVERIFY(undo);
     QTRY_VERIFY(undo->isVisible());
@@ -364,8 +370,8 @@ void WindowTest::followsTheTailUntilTheUserScrolls() {
     QTRY_VERIFY2(distance() < 30, qPrintable(QString::number(distance())));
 
     const QPoint middle = list->mapToScene(QPointF(list->width() / 2, list->height() / 2)).toPoint();
-    QWheelEvent wheel(middle, shown.window->mapToGlobal(middle), QPoint(), QPoint(0, 240), Qt::NoButton, Qt::NoModifier,
-                      Qt::NoScrollPhase, false);
+    QWheelEvent wheel(middle, shown.window->mapToGlobal(middle), QPoint(), QPoint(0, 240), Qt::NoButton,
+                      Qt::NoModifier, Qt::NoScrollPhase, false);
     QCoreApplication::sendEvent(shown.window, &wheel);
     QTRY_VERIFY(!list->property("moving").toBool());
     QVERIFY(!list->property("followTail").toBool());
@@ -385,7 +391,9 @@ void WindowTest::closedBlocksKeepTheirItemsWhileTheAnswerGrows() {
     collect(shown.window->contentItem(), &items);
     QPointer<QQuickItem> first;
     for (QQuickItem* item : std::as_const(items)) {
-        if (item->inherits("QQuickTextEdit") && item->property("html").toString().startsWith(u"First paragraph")) first = item;
+        if (item->inherits("QQuickTextEdit") &&
+            item->property("html").toString().startsWith(u"First paragraph"))
+            first = item;
     }
     QVERIFY(first);
     QSignalSpy relaid(first, SIGNAL(textChanged()));

@@ -12,14 +12,14 @@ namespace {
 struct Language {
     QString title;
     QSet<QString> keywords;
-    QString lineComment;         // "//", "#", "--"
-    QString blockBegin, blockEnd;  // "/*" "*/"
-    QString quotes;              // characters that begin and end a string
-    QString longQuotes;          // quotes that may run over lines
-    bool tripleQuotes = false;   // Python
-    bool ignoresCase = false;    // SQL
+    QString lineComment;            // "//", "#", "--"
+    QString blockBegin, blockEnd;   // "/*" "*/"
+    QString quotes;                 // characters that begin and end a string
+    QString longQuotes;             // quotes that may run over lines
+    bool tripleQuotes = false;      // Python
+    bool ignoresCase = false;       // SQL
     bool namesBeforeColon = false;  // keys of JSON and YAML, properties of CSS and QML
-    bool markup = false;         // HTML: names stand after "<"
+    bool markup = false;            // HTML: names stand after "<"
 };
 
 QSet<QString> words(const char* list) {
@@ -36,84 +36,172 @@ const QHash<QString, Language>& languages() {
         const QString both = QStringLiteral("\"'");
         const QString hash = QStringLiteral("#");
 
-        map[QStringLiteral("c")] = {
-            QStringLiteral("C"),
-            words("auto break case char const continue default do double else enum extern float for goto if inline "
-                  "int long register restrict return short signed sizeof static struct switch typedef union unsigned "
-                  "void volatile while bool true false NULL #include #define #ifdef #ifndef #endif #if #else #pragma"),
-            slashes, open, end, both, {}};
+        map[QStringLiteral("c")] = {QStringLiteral("C"),
+                                    words("auto break case char const continue default do double else enum "
+                                          "extern float for goto if inline "
+                                          "int long register restrict return short signed sizeof static "
+                                          "struct switch typedef union unsigned "
+                                          "void volatile while bool true false NULL #include #define #ifdef "
+                                          "#ifndef #endif #if #else #pragma"),
+                                    slashes,
+                                    open,
+                                    end,
+                                    both,
+                                    {}};
         Language cpp = map[QStringLiteral("c")];
         cpp.title = QStringLiteral("C++");
         cpp.keywords |= words(
-            "alignas catch class concept consteval constexpr constinit const_cast co_await co_return co_yield decltype "
-            "delete dynamic_cast explicit export final friend import module mutable namespace new noexcept nullptr "
-            "operator override private protected public reinterpret_cast requires static_assert static_cast template "
+            "alignas catch class concept consteval constexpr constinit const_cast co_await co_return "
+            "co_yield decltype "
+            "delete dynamic_cast explicit export final friend import module mutable namespace new noexcept "
+            "nullptr "
+            "operator override private protected public reinterpret_cast requires static_assert static_cast "
+            "template "
             "this throw try typeid typename using virtual");
         map[QStringLiteral("cpp")] = cpp;
-        map[QStringLiteral("python")] = {
-            QStringLiteral("Python"),
-            words("False None True and as assert async await break class continue def del elif else except finally "
-                  "for from global if import in is lambda match nonlocal not or pass raise return self try while "
-                  "with yield"),
-            hash, {}, {}, both, {}, true};
+        map[QStringLiteral("python")] = {QStringLiteral("Python"),
+                                         words("False None True and as assert async await break class "
+                                               "continue def del elif else except finally "
+                                               "for from global if import in is lambda match nonlocal not or "
+                                               "pass raise return self try while "
+                                               "with yield"),
+                                         hash,
+                                         {},
+                                         {},
+                                         both,
+                                         {},
+                                         true};
         map[QStringLiteral("javascript")] = {
             QStringLiteral("JavaScript"),
-            words("async await break case catch class const continue debugger default delete do else export extends "
-                  "false finally for from function get if import in instanceof let new null of return set static "
+            words("async await break case catch class const continue debugger default delete do else export "
+                  "extends "
+                  "false finally for from function get if import in instanceof let new null of return set "
+                  "static "
                   "super switch this throw true try typeof undefined var void while with yield"),
-            slashes, open, end, QStringLiteral("\"'`"), QStringLiteral("`")};
+            slashes,
+            open,
+            end,
+            QStringLiteral("\"'`"),
+            QStringLiteral("`")};
         Language typescript = map[QStringLiteral("javascript")];
         typescript.title = QStringLiteral("TypeScript");
         typescript.keywords |= words(
-            "abstract any as boolean declare enum implements interface keyof namespace never number private protected "
+            "abstract any as boolean declare enum implements interface keyof namespace never number private "
+            "protected "
             "public readonly string type unknown");
         map[QStringLiteral("typescript")] = typescript;
         map[QStringLiteral("rust")] = {
             QStringLiteral("Rust"),
-            words("as async await box break const continue crate dyn else enum extern false fn for if impl in let "
-                  "loop match mod move mut pub ref return self Self static struct super trait true type unsafe use "
+            words("as async await box break const continue crate dyn else enum extern false fn for if impl "
+                  "in let "
+                  "loop match mod move mut pub ref return self Self static struct super trait true type "
+                  "unsafe use "
                   "where while bool char f32 f64 i8 i16 i32 i64 isize str u8 u16 u32 u64 usize"),
-            slashes, open, end, QStringLiteral("\""), QStringLiteral("\"")};
-        map[QStringLiteral("go")] = {
-            QStringLiteral("Go"),
-            words("any bool break byte case chan const continue default defer else error fallthrough false float32 "
-                  "float64 for func go goto if import int int32 int64 interface map nil package range return rune "
-                  "select string struct switch true type uint uint8 var"),
-            slashes, open, end, QStringLiteral("\"'`"), QStringLiteral("`")};
+            slashes,
+            open,
+            end,
+            QStringLiteral("\""),
+            QStringLiteral("\"")};
+        map[QStringLiteral("go")] = {QStringLiteral("Go"),
+                                     words("any bool break byte case chan const continue default defer else "
+                                           "error fallthrough false float32 "
+                                           "float64 for func go goto if import int int32 int64 interface map "
+                                           "nil package range return rune "
+                                           "select string struct switch true type uint uint8 var"),
+                                     slashes,
+                                     open,
+                                     end,
+                                     QStringLiteral("\"'`"),
+                                     QStringLiteral("`")};
         map[QStringLiteral("java")] = {
             QStringLiteral("Java"),
-            words("abstract assert boolean break byte case catch char class const continue default do double else "
-                  "enum extends false final finally float for if implements import instanceof int interface long "
+            words("abstract assert boolean break byte case catch char class const continue default do double "
+                  "else "
+                  "enum extends false final finally float for if implements import instanceof int interface "
+                  "long "
                   "native new null package private protected public record return short static super switch "
                   "synchronized this throw throws transient true try var void volatile while yield"),
-            slashes, open, end, both, {}};
-        map[QStringLiteral("bash")] = {
-            QStringLiteral("Shell"),
-            words("alias break case cd continue declare do done echo elif else esac eval exec exit export fi for "
-                  "function if in local read readonly return select set shift source sudo test then trap unset until "
-                  "while"),
-            hash, {}, {}, both, both};
-        map[QStringLiteral("json")] = {
-            QStringLiteral("JSON"), words("true false null"), {}, {}, {}, QStringLiteral("\""), {}, false, false, true};
-        map[QStringLiteral("yaml")] = {
-            QStringLiteral("YAML"), words("true false null yes no on off"), hash, {}, {}, both, {}, false, true, true};
-        map[QStringLiteral("sql")] = {
-            QStringLiteral("SQL"),
-            words("add all alter and any as asc begin between bigint blob boolean by case check char column commit "
-                  "constraint create cross date default delete desc distinct drop else end exists false foreign from "
-                  "full group having if in index inner insert int integer into is join key left like limit not null "
-                  "numeric offset on or order outer primary real references replace right rollback select set table "
-                  "text then timestamp transaction true union unique update values varchar view when where with"),
-            QStringLiteral("--"), open, end, both, QStringLiteral("'"), false, true};
-        map[QStringLiteral("html")] = {QStringLiteral("HTML"), {}, {}, QStringLiteral("<!--"), QStringLiteral("-->"),
-                                       both, both, false, false, false, true};
+            slashes,
+            open,
+            end,
+            both,
+            {}};
+        map[QStringLiteral("bash")] = {QStringLiteral("Shell"),
+                                       words("alias break case cd continue declare do done echo elif else "
+                                             "esac eval exec exit export fi for "
+                                             "function if in local read readonly return select set shift "
+                                             "source sudo test then trap unset until "
+                                             "while"),
+                                       hash,
+                                       {},
+                                       {},
+                                       both,
+                                       both};
+        map[QStringLiteral("json")] = {QStringLiteral("JSON"),
+                                       words("true false null"),
+                                       {},
+                                       {},
+                                       {},
+                                       QStringLiteral("\""),
+                                       {},
+                                       false,
+                                       false,
+                                       true};
+        map[QStringLiteral("yaml")] = {QStringLiteral("YAML"),
+                                       words("true false null yes no on off"),
+                                       hash,
+                                       {},
+                                       {},
+                                       both,
+                                       {},
+                                       false,
+                                       true,
+                                       true};
+        map[QStringLiteral("sql")] = {QStringLiteral("SQL"),
+                                      words("add all alter and any as asc begin between bigint blob boolean "
+                                            "by case check char column commit "
+                                            "constraint create cross date default delete desc distinct drop "
+                                            "else end exists false foreign from "
+                                            "full group having if in index inner insert int integer into is "
+                                            "join key left like limit not null "
+                                            "numeric offset on or order outer primary real references "
+                                            "replace right rollback select set table "
+                                            "text then timestamp transaction true union unique update values "
+                                            "varchar view when where with"),
+                                      QStringLiteral("--"),
+                                      open,
+                                      end,
+                                      both,
+                                      QStringLiteral("'"),
+                                      false,
+                                      true};
+        map[QStringLiteral("html")] = {QStringLiteral("HTML"),
+                                       {},
+                                       {},
+                                       QStringLiteral("<!--"),
+                                       QStringLiteral("-->"),
+                                       both,
+                                       both,
+                                       false,
+                                       false,
+                                       false,
+                                       true};
         map[QStringLiteral("css")] = {
-            QStringLiteral("CSS"), words("@media @import @font-face @keyframes @supports !important from to"), {}, open,
-            end, both, {}, false, false, true};
+            QStringLiteral("CSS"),
+            words("@media @import @font-face @keyframes @supports !important from to"),
+            {},
+            open,
+            end,
+            both,
+            {},
+            false,
+            false,
+            true};
         Language qml = map[QStringLiteral("javascript")];
         qml.title = QStringLiteral("QML");
-        qml.keywords |= words("alias bool color double enum int list on pragma property readonly real required signal "
-                              "string url component");
+        qml.keywords |= words(
+            "alias bool color double enum int list on pragma property readonly real required signal "
+            "string url component");
         qml.namesBeforeColon = true;
         map[QStringLiteral("qml")] = qml;
         return map;
@@ -122,20 +210,31 @@ const QHash<QString, Language>& languages() {
 }
 
 const Language* find(const QString& name) {
-    static const QHash<QString, QString> aliases = {
-        {QStringLiteral("c++"), QStringLiteral("cpp")},         {QStringLiteral("cc"), QStringLiteral("cpp")},
-        {QStringLiteral("cxx"), QStringLiteral("cpp")},         {QStringLiteral("hpp"), QStringLiteral("cpp")},
-        {QStringLiteral("cuda"), QStringLiteral("cpp")},        {QStringLiteral("h"), QStringLiteral("c")},
-        {QStringLiteral("py"), QStringLiteral("python")},       {QStringLiteral("python3"), QStringLiteral("python")},
-        {QStringLiteral("js"), QStringLiteral("javascript")},   {QStringLiteral("jsx"), QStringLiteral("javascript")},
-        {QStringLiteral("ts"), QStringLiteral("typescript")},   {QStringLiteral("tsx"), QStringLiteral("typescript")},
-        {QStringLiteral("rs"), QStringLiteral("rust")},         {QStringLiteral("golang"), QStringLiteral("go")},
-        {QStringLiteral("sh"), QStringLiteral("bash")},         {QStringLiteral("shell"), QStringLiteral("bash")},
-        {QStringLiteral("zsh"), QStringLiteral("bash")},        {QStringLiteral("console"), QStringLiteral("bash")},
-        {QStringLiteral("yml"), QStringLiteral("yaml")},        {QStringLiteral("sqlite"), QStringLiteral("sql")},
-        {QStringLiteral("postgresql"), QStringLiteral("sql")},  {QStringLiteral("xml"), QStringLiteral("html")},
-        {QStringLiteral("svg"), QStringLiteral("html")},        {QStringLiteral("scss"), QStringLiteral("css")},
-        {QStringLiteral("jsonc"), QStringLiteral("json")}};
+    static const QHash<QString, QString> aliases = {{QStringLiteral("c++"), QStringLiteral("cpp")},
+                                                    {QStringLiteral("cc"), QStringLiteral("cpp")},
+                                                    {QStringLiteral("cxx"), QStringLiteral("cpp")},
+                                                    {QStringLiteral("hpp"), QStringLiteral("cpp")},
+                                                    {QStringLiteral("cuda"), QStringLiteral("cpp")},
+                                                    {QStringLiteral("h"), QStringLiteral("c")},
+                                                    {QStringLiteral("py"), QStringLiteral("python")},
+                                                    {QStringLiteral("python3"), QStringLiteral("python")},
+                                                    {QStringLiteral("js"), QStringLiteral("javascript")},
+                                                    {QStringLiteral("jsx"), QStringLiteral("javascript")},
+                                                    {QStringLiteral("ts"), QStringLiteral("typescript")},
+                                                    {QStringLiteral("tsx"), QStringLiteral("typescript")},
+                                                    {QStringLiteral("rs"), QStringLiteral("rust")},
+                                                    {QStringLiteral("golang"), QStringLiteral("go")},
+                                                    {QStringLiteral("sh"), QStringLiteral("bash")},
+                                                    {QStringLiteral("shell"), QStringLiteral("bash")},
+                                                    {QStringLiteral("zsh"), QStringLiteral("bash")},
+                                                    {QStringLiteral("console"), QStringLiteral("bash")},
+                                                    {QStringLiteral("yml"), QStringLiteral("yaml")},
+                                                    {QStringLiteral("sqlite"), QStringLiteral("sql")},
+                                                    {QStringLiteral("postgresql"), QStringLiteral("sql")},
+                                                    {QStringLiteral("xml"), QStringLiteral("html")},
+                                                    {QStringLiteral("svg"), QStringLiteral("html")},
+                                                    {QStringLiteral("scss"), QStringLiteral("css")},
+                                                    {QStringLiteral("jsonc"), QStringLiteral("json")}};
     const QString lower = name.toLower();
     const auto found = languages().constFind(aliases.value(lower, lower));
     return found == languages().constEnd() ? nullptr : &*found;
@@ -226,7 +325,8 @@ void LineReader::word() {
     else if (m_language.namesBeforeColon ? colonFollows(m_at) : m_at < m_line.size() && m_line[m_at] == u'(')
         add(CodeToken::Name, begin, m_at);
     else if (m_language.markup && begin > 0 &&
-             (m_line[begin - 1] == u'<' || (begin > 1 && m_line[begin - 1] == u'/' && m_line[begin - 2] == u'<')))
+             (m_line[begin - 1] == u'<' ||
+              (begin > 1 && m_line[begin - 1] == u'/' && m_line[begin - 2] == u'<')))
         add(CodeToken::Keyword, begin, m_at);
     else if (m_language.markup && m_at < m_line.size() && m_line[m_at] == u'=')
         add(CodeToken::Name, begin, m_at);

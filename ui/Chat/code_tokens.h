@@ -25,8 +25,8 @@ bool isKnownLanguage(const QString& language);
 /// The name to show above a block: "C++" for "cpp", and the fence's own word for one that is not known.
 QString languageTitle(const QString& language);
 
-/// The tokens of one line, in order, without overlaps. `state` is what the line before left open, and is set to
-/// what this one does.
+/// The tokens of one line, in order, without overlaps. `state` is what the line before left open, and is set
+/// to what this one does.
 std::vector<CodeToken> tokenizeLine(const QString& language, const QString& line, CodeState& state);
 
 }  // namespace edgechat::ui

@@ -10,10 +10,10 @@
 namespace edgechat::ui {
 namespace {
 
-constexpr int kDeepest = 6;            // containers further in are drawn here
-constexpr int kMostColumns = 32;       // a wider table is shown as text
-constexpr int kMostCells = 1500;       // and so is a longer one
-constexpr int kDeepestQuoteMarks = 32; // of one line, before the rest of them is text
+constexpr int kDeepest = 6;             // containers further in are drawn here
+constexpr int kMostColumns = 32;        // a wider table is shown as text
+constexpr int kMostCells = 1500;        // and so is a longer one
+constexpr int kDeepestQuoteMarks = 32;  // of one line, before the rest of them is text
 
 QString attributeText(const MD_ATTRIBUTE& attribute) {
     QString text = QString::fromUtf8(attribute.text, static_cast<qsizetype>(attribute.size));
@@ -116,10 +116,12 @@ int Builder::enterBlock(MD_BLOCKTYPE type, void* detail) {
             closeLeaf();
             break;
         case MD_BLOCK_H:
-            openLeaf(MarkdownBlock::Heading).level = static_cast<int>(static_cast<MD_BLOCK_H_DETAIL*>(detail)->level);
+            openLeaf(MarkdownBlock::Heading).level =
+                static_cast<int>(static_cast<MD_BLOCK_H_DETAIL*>(detail)->level);
             break;
         case MD_BLOCK_CODE:
-            openLeaf(MarkdownBlock::Code).language = attributeText(static_cast<MD_BLOCK_CODE_DETAIL*>(detail)->lang);
+            openLeaf(MarkdownBlock::Code).language =
+                attributeText(static_cast<MD_BLOCK_CODE_DETAIL*>(detail)->lang);
             break;
         case MD_BLOCK_TABLE:
             openLeaf(MarkdownBlock::Table);
@@ -199,9 +201,11 @@ int Builder::enterSpan(MD_SPANTYPE type, void* detail) {
             break;
         case MD_SPAN_A:
         case MD_SPAN_IMG: {
-            const QString href = attributeText(type == MD_SPAN_A ? static_cast<MD_SPAN_A_DETAIL*>(detail)->href
-                                                                 : static_cast<MD_SPAN_IMG_DETAIL*>(detail)->src);
-            const bool nested = std::find(m_linkWritten.begin(), m_linkWritten.end(), true) != m_linkWritten.end();
+            const QString href =
+                attributeText(type == MD_SPAN_A ? static_cast<MD_SPAN_A_DETAIL*>(detail)->href
+                                                : static_cast<MD_SPAN_IMG_DETAIL*>(detail)->src);
+            const bool nested =
+                std::find(m_linkWritten.begin(), m_linkWritten.end(), true) != m_linkWritten.end();
             const bool write = !nested && isSafeLink(href);
             m_linkWritten.push_back(write);
             if (write) target() += QStringLiteral("<a href=\"%1\">").arg(href.toHtmlEscaped());
@@ -293,11 +297,12 @@ MarkdownBlock codeBlock(const QString& source, const MarkdownSegment& segment) {
     return block;
 }
 
-// md4c keeps a container for each ">" of a line, and looks through all of them at each line: a line of nothing but
-// quote marks would cost the square of its length.
+// md4c keeps a container for each ">" of a line, and looks through all of them at each line: a line of
+// nothing but quote marks would cost the square of its length.
 QString limitQuoteMarks(const QString& markdown) {
-    static const QRegularExpression marks(QStringLiteral("^((?:[ \\t]*>){%1})[ \\t]*(?=>)").arg(kDeepestQuoteMarks),
-                                          QRegularExpression::MultilineOption);
+    static const QRegularExpression marks(
+        QStringLiteral("^((?:[ \\t]*>){%1})[ \\t]*(?=>)").arg(kDeepestQuoteMarks),
+        QRegularExpression::MultilineOption);
     if (!markdown.contains(u">>>>>>>>") && !markdown.contains(u"> > > > > > > >")) return markdown;
     QString limited = markdown;
     return limited.replace(marks, QStringLiteral("\\1 \\"));
@@ -314,8 +319,8 @@ std::vector<MarkdownBlock> parseMarkdown(const QString& source, const MarkdownSe
     const QByteArray utf8 = markdown.toUtf8();
 
     MD_PARSER parser = {};
-    parser.flags = MD_FLAG_TABLES | MD_FLAG_STRIKETHROUGH | MD_FLAG_TASKLISTS | MD_FLAG_PERMISSIVEURLAUTOLINKS |
-                   MD_FLAG_NOHTML | MD_FLAG_NOINDENTEDCODEBLOCKS;
+    parser.flags = MD_FLAG_TABLES | MD_FLAG_STRIKETHROUGH | MD_FLAG_TASKLISTS |
+                   MD_FLAG_PERMISSIVEURLAUTOLINKS | MD_FLAG_NOHTML | MD_FLAG_NOINDENTEDCODEBLOCKS;
     parser.enter_block = [](MD_BLOCKTYPE type, void* detail, void* data) {
         return builder(data).enterBlock(type, detail);
     };

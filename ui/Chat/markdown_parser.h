@@ -10,8 +10,8 @@
 
 namespace edgechat::ui {
 
-/// One block of a message as a view shows it. Containers are flat: a paragraph in a list in a quote is a paragraph
-/// that knows how far in it stands.
+/// One block of a message as a view shows it. Containers are flat: a paragraph in a list in a quote is a
+/// paragraph that knows how far in it stands.
 struct MarkdownBlock {
     enum Kind { Paragraph, Heading, Code, Table, Rule };
 
@@ -33,8 +33,8 @@ struct MarkdownBlock {
     bool operator==(const MarkdownBlock&) const = default;
 };
 
-/// Parses one segment. Raw HTML comes out as text, images as links, and only http, https and mailto become links.
-/// \param definitions link definitions from elsewhere in the message, as Markdown
+/// Parses one segment. Raw HTML comes out as text, images as links, and only http, https and mailto become
+/// links. \param definitions link definitions from elsewhere in the message, as Markdown
 std::vector<MarkdownBlock> parseMarkdown(const QString& source, const MarkdownSegment& segment,
                                          const QString& definitions = {});
 

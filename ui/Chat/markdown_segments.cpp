@@ -114,8 +114,8 @@ void MarkdownSegmenter::cutLongParagraph(const QString& source, qsizetype lineEn
             const bool sentence = c.isSpace() && (before == u'.' || before == u'!' || before == u'?');
             const bool settled = m_backticks % 2 == 0 && m_stars % 2 == 0;
             // Never between the halves of a surrogate pair, even in a text without a single space.
-            const bool tooLong = length >= kLongestParagraph && (c.isSpace() || length >= 2 * kLongestParagraph) &&
-                                 !c.isLowSurrogate();
+            const bool tooLong = length >= kLongestParagraph &&
+                                 (c.isSpace() || length >= 2 * kLongestParagraph) && !c.isLowSurrogate();
             if ((sentence && settled) || tooLong) {
                 const qsizetype cut = c.isSpace() ? m_cutScan + 1 : m_cutScan;
                 close(cut, segments);
@@ -130,7 +130,8 @@ void MarkdownSegmenter::cutLongParagraph(const QString& source, qsizetype lineEn
 }
 
 // Reads the line [m_lineBegin, lineEnd), which is complete; its newline is at lineEnd.
-void MarkdownSegmenter::takeLine(const QString& source, qsizetype lineEnd, std::vector<MarkdownSegment>& segments) {
+void MarkdownSegmenter::takeLine(const QString& source, qsizetype lineEnd,
+                                 std::vector<MarkdownSegment>& segments) {
     const QStringView line = QStringView(source).mid(m_lineBegin, lineEnd - m_lineBegin);
     const qsizetype next = lineEnd + 1;
     const int indent = indentOf(line);
@@ -217,9 +218,11 @@ std::vector<MarkdownSegment> MarkdownSegmenter::takeClosed(const QString& source
         takeLine(source, lineEnd, segments);
         m_lineBegin = lineEnd + 1;
     }
-    // One line can be a very long paragraph by itself. The last character waits: it may become part of a pair.
+    // One line can be a very long paragraph by itself. The last character waits: it may become part of a
+    // pair.
     const QStringView rest = QStringView(source).mid(m_lineBegin);
-    if (source.size() - m_begin > kLongParagraph && (m_mode == Paragraph || m_mode == Empty) && isPlain(rest)) {
+    if (source.size() - m_begin > kLongParagraph && (m_mode == Paragraph || m_mode == Empty) &&
+        isPlain(rest)) {
         m_mode = Paragraph;
         cutLongParagraph(source, source.size() - 1, segments);
     }
@@ -237,7 +240,8 @@ MarkdownSegment MarkdownSegmenter::tail(const QString& source) const {
         segment.codeEnd = source.size();
         // The closing line while it is being written would flash up as code.
         const QStringView last = QStringView(source).mid(m_lineBegin);
-        if (m_lineBegin >= segment.codeBegin && !last.isEmpty() && last.count(m_fenceMark) == last.trimmed().size())
+        if (m_lineBegin >= segment.codeBegin && !last.isEmpty() &&
+            last.count(m_fenceMark) == last.trimmed().size())
             segment.codeEnd = m_lineBegin;
     }
     return segment;

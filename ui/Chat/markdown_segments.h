@@ -23,11 +23,12 @@ struct MarkdownSegment {
 };
 
 /// Cuts growing Markdown into segments. A segment that was returned by `takeClosed` depends only on the text
-/// before its end: nothing that is appended later can change it. So a streamed answer gives the same segments as
-/// the same text at once, and only the open tail needs to be parsed again.
+/// before its end: nothing that is appended later can change it. So a streamed answer gives the same segments
+/// as the same text at once, and only the open tail needs to be parsed again.
 ///
-/// Cuts lie after a blank line outside of fences and lists, before and after a fence at the left edge, between
-/// the items of a list, and at the end of a sentence when a paragraph passes `kLongParagraph` characters.
+/// Cuts lie after a blank line outside of fences and lists, before and after a fence at the left edge,
+/// between the items of a list, and at the end of a sentence when a paragraph passes `kLongParagraph`
+/// characters.
 class MarkdownSegmenter {
   public:
     static constexpr qsizetype kLongParagraph = 2048;

@@ -31,22 +31,37 @@ QVariant MessageBlocks::data(const QModelIndex& index, int role) const {
     if (!checkIndex(index, CheckIndexOption::IndexIsValid | CheckIndexOption::ParentIsInvalid)) return {};
     const MarkdownBlock& block = m_rows[static_cast<size_t>(index.row())];
     switch (role) {
-        case KindRole: return static_cast<int>(block.kind);
+        case KindRole:
+            return static_cast<int>(block.kind);
         case Qt::DisplayRole:
-        case TextRole: return block.text;
-        case LanguageRole: return block.language;
-        case MarkerRole: return block.marker;
-        case LevelRole: return block.level;
-        case CheckRole: return block.check;
-        case IndentRole: return block.indent;
-        case QuoteDepthRole: return block.quoteDepth;
-        case QuoteIndentRole: return block.quoteIndent;
-        case ColumnsRole: return block.columns;
-        case CellsRole: return block.cells;
-        case AlignmentsRole: return QVariant::fromValue(block.alignments);
-        case ContinuesRole: return block.continues;
-        case ClosedRole: return block.closed;
-        default: return {};
+        case TextRole:
+            return block.text;
+        case LanguageRole:
+            return block.language;
+        case MarkerRole:
+            return block.marker;
+        case LevelRole:
+            return block.level;
+        case CheckRole:
+            return block.check;
+        case IndentRole:
+            return block.indent;
+        case QuoteDepthRole:
+            return block.quoteDepth;
+        case QuoteIndentRole:
+            return block.quoteIndent;
+        case ColumnsRole:
+            return block.columns;
+        case CellsRole:
+            return block.cells;
+        case AlignmentsRole:
+            return QVariant::fromValue(block.alignments);
+        case ContinuesRole:
+            return block.continues;
+        case ClosedRole:
+            return block.closed;
+        default:
+            return {};
     }
 }
 
@@ -121,7 +136,8 @@ void MessageBlocks::parseAll() {
     if (tail.begin < tail.end) segments.push_back(tail);
     const QString definitions = linkDefinitions(m_source, segments);
     std::vector<MarkdownBlock> rows;
-    for (const MarkdownSegment& segment : segments) append(rows, parseMarkdown(m_source, segment, definitions));
+    for (const MarkdownSegment& segment : segments)
+        append(rows, parseMarkdown(m_source, segment, definitions));
     m_closedRows = rows.size();
     replaceFrom(0, std::move(rows));
 }

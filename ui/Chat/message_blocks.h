@@ -1,7 +1,7 @@
 #pragma once
 
-#include <QAbstractListModel>
 #include <QtQml/qqmlregistration.h>
+#include <QAbstractListModel>
 
 #include <vector>
 
@@ -10,9 +10,9 @@
 
 namespace edgechat::ui {
 
-/// The blocks of one message, kept up to date while its Markdown grows: rows that are closed do not change any
-/// more, only the open tail is parsed and laid out again. When streaming ends the whole is parsed once more
-/// (link definitions may stand below their use), and only rows that differ are touched.
+/// The blocks of one message, kept up to date while its Markdown grows: rows that are closed do not change
+/// any more, only the open tail is parsed and laid out again. When streaming ends the whole is parsed once
+/// more (link definitions may stand below their use), and only rows that differ are touched.
 class MessageBlocks : public QAbstractListModel {
     Q_OBJECT
     QML_ELEMENT

@@ -35,12 +35,17 @@ QVariant PaletteModel::data(const QModelIndex& index, int role) const {
     if (!checkIndex(index, CheckIndexOption::IndexIsValid | CheckIndexOption::ParentIsInvalid)) return {};
     const Row& row = m_rows[static_cast<size_t>(index.row())];
     switch (role) {
-        case KindRole: return static_cast<int>(row.kind);
+        case KindRole:
+            return static_cast<int>(row.kind);
         case Qt::DisplayRole:
-        case TitleRole: return row.title;
-        case DetailRole: return row.detail;
-        case TargetRole: return row.target;
-        default: return {};
+        case TitleRole:
+            return row.title;
+        case DetailRole:
+            return row.detail;
+        case TargetRole:
+            return row.target;
+        default:
+            return {};
     }
 }
 
@@ -90,7 +95,8 @@ void PaletteModel::refresh() {
         const QObject* command = m_commands[i];
         if (!command || !command->property("enabled").toBool()) continue;
         const QString title = command->property("text").toString();
-        if (matches(title)) m_rows.push_back({Command, title, shortcutText(command->property("shortcut")), i});
+        if (matches(title))
+            m_rows.push_back({Command, title, shortcutText(command->property("shortcut")), i});
     }
     if (m_models) {
         for (int i = 0; i < m_models->rowCount(); ++i) {

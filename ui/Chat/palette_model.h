@@ -1,8 +1,8 @@
 #pragma once
 
+#include <QtQml/qqmlregistration.h>
 #include <QAbstractListModel>
 #include <QPointer>
-#include <QtQml/qqmlregistration.h>
 
 #include <vector>
 
@@ -15,7 +15,8 @@ class PaletteModel : public QAbstractListModel {
     QML_ELEMENT
     Q_PROPERTY(QString filter READ filter WRITE setFilter NOTIFY filterChanged FINAL)
     Q_PROPERTY(QList<QObject*> commands READ commands WRITE setCommands NOTIFY sourcesChanged FINAL)
-    Q_PROPERTY(QAbstractItemModel* conversations READ conversations WRITE setConversations NOTIFY sourcesChanged FINAL)
+    Q_PROPERTY(QAbstractItemModel* conversations READ conversations WRITE setConversations NOTIFY
+                   sourcesChanged FINAL)
     Q_PROPERTY(QAbstractItemModel* models READ models WRITE setModels NOTIFY sourcesChanged FINAL)
     Q_PROPERTY(int count READ count NOTIFY countChanged FINAL)
 

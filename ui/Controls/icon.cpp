@@ -55,8 +55,9 @@ void Icon::paint(QPainter* painter) {
     QByteArray svg = readIcon(m_name);
     const QByteArray color = m_color.name(QColor::HexRgb).toLatin1();
     svg.replace("currentColor", color);
-    svg.replace("stroke-width=\"1.5\"",
-                "stroke-width=\"" + QByteArray::number(kStroke * kViewBox / qMin(width(), height()), 'f', 3) + '"');
+    svg.replace(
+        "stroke-width=\"1.5\"",
+        "stroke-width=\"" + QByteArray::number(kStroke * kViewBox / qMin(width(), height()), 'f', 3) + '"');
     QSvgRenderer renderer(svg);
     painter->setOpacity(m_color.alphaF());
     renderer.render(painter, QRectF(0, 0, width(), height()));

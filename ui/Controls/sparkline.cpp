@@ -7,7 +7,9 @@
 
 namespace edgechat::ui {
 
-Sparkline::Sparkline(QQuickItem* parent) : QQuickPaintedItem(parent) { setAntialiasing(true); }
+Sparkline::Sparkline(QQuickItem* parent) : QQuickPaintedItem(parent) {
+    setAntialiasing(true);
+}
 
 void Sparkline::setValues(const QList<qreal>& values) {
     if (m_values == values) return;

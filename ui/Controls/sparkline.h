@@ -1,9 +1,9 @@
 #pragma once
 
+#include <QtQml/qqmlregistration.h>
 #include <QColor>
 #include <QList>
 #include <QQuickPaintedItem>
-#include <QtQml/qqmlregistration.h>
 
 namespace edgechat::ui {
 

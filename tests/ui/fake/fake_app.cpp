@@ -44,12 +44,14 @@ void ConversationList::undoRemove() {
 }
 
 qint64 ConversationList::idAt(int index) const {
-    return index < 0 || index >= count() ? 0 : row(index).value(QStringLiteral("conversationId")).toLongLong();
+    return index < 0 || index >= count() ? 0
+                                         : row(index).value(QStringLiteral("conversationId")).toLongLong();
 }
 
 MessageList::MessageList()
     : RowModel({"messageId", "role", "text", "status", "versionIndex", "versionCount", "modelName",
-                "generatedTokens", "decodeRate", "prefillRate", "timeToFirstToken", "createdAt", "canContinue"}) {}
+                "generatedTokens", "decodeRate", "prefillRate", "timeToFirstToken", "createdAt",
+                "canContinue"}) {}
 
 ChatSession::ChatSession() {
     connect(&m_messages, &RowModel::countChanged, this, &ChatSession::emptyChanged);
@@ -79,8 +81,8 @@ void ChatSession::dismissProblem() {
 }
 
 ModelLibrary::ModelLibrary()
-    : RowModel({"name", "path", "architecture", "parametersText", "quantization", "bytes", "sizeText", "inStore",
-                "loaded", "damaged", "problem"}) {}
+    : RowModel({"name", "path", "architecture", "parametersText", "quantization", "bytes", "sizeText",
+                "inStore", "loaded", "damaged", "problem"}) {}
 
 void ModelLibrary::remove(const QString& name) {
     m_removedName = name;

@@ -1,15 +1,15 @@
 #pragma once
 
-// The same types that edgechat_app exports to QML, with values that a test sets. So every state of the window can
-// be shown and driven without an engine or a database.
+// The same types that edgechat_app exports to QML, with values that a test sets. So every state of the window
+// can be shown and driven without an engine or a database.
 
+#include <QtQml/qqmlregistration.h>
 #include <QAbstractListModel>
 #include <QDateTime>
 #include <QObject>
 #include <QRect>
 #include <QUrl>
 #include <QVariant>
-#include <QtQml/qqmlregistration.h>
 
 #include <cmath>
 
@@ -55,7 +55,9 @@ class ConversationList : public RowModel {
     Q_ENUM(Group)
     ConversationList();
 
-    Q_INVOKABLE void rename(qint64 id, const QString& title) { m_calls.append({QStringLiteral("rename"), id, title}); }
+    Q_INVOKABLE void rename(qint64 id, const QString& title) {
+        m_calls.append({QStringLiteral("rename"), id, title});
+    }
     Q_INVOKABLE void remove(qint64 id);
     Q_INVOKABLE void undoRemove();
     Q_INVOKABLE qint64 idAt(int row) const;
@@ -186,8 +188,8 @@ class ModelHost : public QObject {
   private:
     State m_state = None;
     double m_progress = 0;
-    QString m_name, m_family, m_sizeText, m_quantization, m_device, m_path, m_problem, m_problemFix, m_problemDetails,
-        m_loadedPath;
+    QString m_name, m_family, m_sizeText, m_quantization, m_device, m_path, m_problem, m_problemFix,
+        m_problemDetails, m_loadedPath;
     int m_contextSize = 0;
     qint64 m_weightBytes = 0, m_kvBytes = 0;
     bool m_startup = false, m_reloadNeeded = false;
