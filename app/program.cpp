@@ -130,6 +130,10 @@ void Program::openConversation(qint64 id) {
     m_chat.open(id);
 }
 
+void Program::openMessage(qint64 conversationId, qint64 messageId) {
+    m_chat.open(conversationId, messageId);
+}
+
 void Program::copyText(const QString& text) {
     QGuiApplication::clipboard()->setText(text);
 }

@@ -58,6 +58,8 @@ class Program : public QObject {
     Q_INVOKABLE void startFreshHistory();
     Q_INVOKABLE void newChat();
     Q_INVOKABLE void openConversation(qint64 id);
+    /// Opens the conversation where this message is; 0: where it ends.
+    Q_INVOKABLE void openMessage(qint64 conversationId, qint64 messageId);
     Q_INVOKABLE void copyText(const QString& text);
 
     /// Opens the history and loads the first model. Returns at once.

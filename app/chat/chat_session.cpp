@@ -1,5 +1,6 @@
 #include "app/chat/chat_session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "app/chat/title.h"
@@ -254,8 +255,11 @@ void ChatSession::showRenamed(qint64 conversationId, const QString& title) {
 
 // --- opening ---
 
-void ChatSession::open(qint64 conversationId) {
-    if (conversationId == m_conversationId && conversationId != 0) return;
+void ChatSession::open(qint64 conversationId, qint64 messageId) {
+    if (conversationId == m_conversationId && conversationId != 0) {
+        showMessage(messageId);
+        return;
+    }
     saveDraft();
     const quint64 number = ++m_openNumber;
     m_committing = false;
@@ -272,7 +276,7 @@ void ChatSession::open(qint64 conversationId) {
     }
     m_history.ask<ConversationRecord>(
         this, [conversationId](HistoryDatabase& database) { return database.conversation(conversationId); },
-        [this, number](Result<ConversationRecord> record) {
+        [this, number, messageId](Result<ConversationRecord> record) {
             if (number != m_openNumber) return;
             if (!record) {
                 setProblem({tr("The conversation could not be opened."), tr("Try again."),
@@ -280,6 +284,7 @@ void ChatSession::open(qint64 conversationId) {
                 return;
             }
             setOpened(*record);
+            showMessage(messageId);
         });
 }
 
@@ -320,6 +325,20 @@ void ChatSession::showLeaf(qint64 leaf) {
     m_leaf = leaf;
     m_messages.show(m_tree, m_tree.pathTo(leaf));
     afterEmptyMayHaveChanged();
+}
+
+void ChatSession::showMessage(qint64 messageId) {
+    if (m_tree.find(messageId) == nullptr) return;
+    const auto rowOf = [&] {
+        const std::vector<qint64> path = m_tree.pathTo(m_leaf);
+        const auto found = std::find(path.begin(), path.end(), messageId);
+        return found == path.end() ? -1 : static_cast<int>(found - path.begin());
+    };
+    if (rowOf() < 0 && !busy() && !m_committing) {
+        showLeaf(m_tree.newestLeaf(messageId));
+        updateContext();
+    }
+    if (rowOf() >= 0) Q_EMIT messageWanted(rowOf());
 }
 
 void ChatSession::afterEmptyMayHaveChanged() {

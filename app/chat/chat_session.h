@@ -85,7 +85,8 @@ class ChatSession : public QObject {
     Q_INVOKABLE qint64 lastUserMessageId() const;
     Q_INVOKABLE void dismissProblem();
 
-    void open(qint64 conversationId);  ///< 0: a new chat
+    /// 0: a new chat. With a message, the branch that holds it is shown and messageWanted() follows.
+    void open(qint64 conversationId, qint64 messageId = 0);
     void showRenamed(qint64 conversationId, const QString& title);
     /// Ends the running answer and hands what is there to the storage thread. Blocks until the engine is
     /// idle.
@@ -103,6 +104,7 @@ class ChatSession : public QObject {
     void problemChanged();
     void sent();
     void answered();
+    void messageWanted(int row);  ///< of messages(): it is to be brought into view
     void conversationTouched(const edgechat::app::ConversationSummary& conversation);
 
   private:
@@ -137,6 +139,7 @@ class ChatSession : public QObject {
     void dropAnswer(const MessageRecord& answer);
     bool shown(qint64 conversationId) const { return conversationId == m_conversationId; }
     void showLeaf(qint64 leaf);
+    void showMessage(qint64 messageId);
     void setOpened(const ConversationRecord& record);
     void updateState();
     void updateContext();

@@ -129,6 +129,10 @@ qint64 ConversationList::idAt(int row) const {
     return row >= 0 && row < count() ? m_rows[static_cast<size_t>(row)].conversation.id : 0;
 }
 
+qint64 ConversationList::hitAt(int row) const {
+    return row >= 0 && row < count() ? m_rows[static_cast<size_t>(row)].messageId : 0;
+}
+
 void ConversationList::touch(const ConversationSummary& conversation) {
     if (const QDate today = QDate::currentDate();
         today != std::exchange(m_groupedOn, today) && !m_rows.empty()) {

@@ -54,7 +54,8 @@ class ConversationList : public QAbstractListModel {
     /// Moves a conversation to the bin, where it stays 30 days.
     Q_INVOKABLE void remove(qint64 id);
     Q_INVOKABLE void undoRemove();
-    Q_INVOKABLE qint64 idAt(int row) const;  ///< 0 if there is no such row
+    Q_INVOKABLE qint64 idAt(int row) const;   ///< 0 if there is no such row
+    Q_INVOKABLE qint64 hitAt(int row) const;  ///< the message that the search found there, else 0
 
     void reload();                                        ///< reads everything again
     void touch(const ConversationSummary& conversation);  ///< it is new or changed: to the top

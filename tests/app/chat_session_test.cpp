@@ -150,6 +150,30 @@ class ChatSessionTest : public QObject {
         QCOMPARE(role(0, MessageList::VersionCountRole).toInt(), 2);
     }
 
+    void aMessageThatASearchFoundIsShownWithItsBranch() {
+        send(QStringLiteral("hello"));
+        const qint64 conversation = chat()->conversationId();
+        const qint64 first = role(0, MessageList::MessageIdRole).toLongLong();
+        const qint64 answer = role(1, MessageList::MessageIdRole).toLongLong();
+        chat()->edit(first, QStringLiteral("hell"));
+        QTRY_VERIFY(!chat()->busy() && role(0, MessageList::TextRole).toString() == QStringLiteral("hell"));
+        m_program->newChat();
+        QTRY_COMPARE(rows(), 0);
+
+        QSignalSpy wanted(chat(), &ChatSession::messageWanted);
+        m_program->openMessage(conversation, answer);  // in the branch that was not shown last
+        QTRY_COMPARE(wanted.size(), 1);
+        QCOMPARE(wanted[0][0].toInt(), 1);
+        QCOMPARE(role(0, MessageList::MessageIdRole).toLongLong(), first);
+        QCOMPARE(role(1, MessageList::MessageIdRole).toLongLong(), answer);
+
+        m_program->openMessage(conversation, first);  // of the conversation that is open
+        QCOMPARE(wanted.size(), 2);
+        QCOMPARE(wanted[1][0].toInt(), 0);
+        m_program->openMessage(conversation, 123456);  // gone: the conversation is enough
+        QCOMPARE(wanted.size(), 2);
+    }
+
     void anAnswerThatACrashCutShortCanBeContinued() {
         send(QStringLiteral("hello"));
         const qint64 conversation = chat()->conversationId();

@@ -77,8 +77,6 @@ void ThemeTest::textCanBeRead_data() {
             add(dark, QString::fromLatin1(ink), QStringLiteral("codeBlock"), 4.5);
         for (const char* ground : {"window", "card", "userMessage"})
             add(dark, QStringLiteral("accent"), QString::fromLatin1(ground), 4.5);
-        add(dark, QStringLiteral("accent"), QStringLiteral("selected"),
-            4.3);  // the small word "loaded", in bold
         add(dark, QStringLiteral("accentInk"), QStringLiteral("accent"), 4.5);
         add(dark, QStringLiteral("accentInk"), QStringLiteral("accentHover"), 4.5);
         add(dark, QStringLiteral("danger"), QStringLiteral("card"), 4.5);

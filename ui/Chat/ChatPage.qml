@@ -57,6 +57,10 @@ Item {
             list.followTail = true;
             list.toTail();
         }
+        function onMessageWanted(row: int): void {
+            list.followTail = false;
+            Qt.callLater(list.positionViewAtIndex, row, ListView.Beginning); // qmllint disable
+        }
         function onAnswered(): void {
             if (page.visible)
                 composer.focusInput();

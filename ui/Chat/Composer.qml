@@ -163,7 +163,8 @@ Rectangle {
             font.pixelSize: Theme.fontSmall
             text: composer.model.state !== ModelHost.Ready || composer.chat.contextSize <= 0 ? ""
                 : area.length > 0
-                    ? qsTr("%1 tokens  \u00B7  %2 left").arg(Theme.count(composer.chat.draftTokens)).arg(Theme.count(composer.tokensLeft))
+                    ? (composer.chat.draftTokens === 1 ? qsTr("1 token  \u00B7  %1 left")
+                        : qsTr("%1 tokens  \u00B7  %2 left").arg(Theme.count(composer.chat.draftTokens))).arg(Theme.count(composer.tokensLeft))
                     : qsTr("%1 tokens left").arg(Theme.count(composer.tokensLeft))
         }
         Label {

@@ -89,7 +89,7 @@ Rectangle {
             function openRow(row: int): void {
                 const id = sidebar.conversations.idAt(row);
                 if (id > 0) {
-                    sidebar.program.openConversation(id);
+                    sidebar.program.openMessage(id, sidebar.conversations.hitAt(row));
                     sidebar.conversationOpened();
                 }
             }

@@ -68,7 +68,7 @@ Card {
                         id: loadedText
                         anchors.centerIn: parent
                         text: qsTr("loaded")
-                        color: Theme.accent
+                        color: Theme.text
                         font.pixelSize: Theme.fontSmall - 1
                         font.weight: Font.DemiBold
                     }

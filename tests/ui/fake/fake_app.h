@@ -61,6 +61,7 @@ class ConversationList : public RowModel {
     Q_INVOKABLE void remove(qint64 id);
     Q_INVOKABLE void undoRemove();
     Q_INVOKABLE qint64 idAt(int row) const;
+    Q_INVOKABLE qint64 hitAt(int) const { return 0; }
     QList<QVariantList> m_calls;
 
   Q_SIGNALS:
@@ -139,6 +140,7 @@ class ChatSession : public QObject {
     void callsChanged();
     void sent();
     void answered();
+    void messageWanted(int row);
 
   private:
     void record(const QVariantList& call);
@@ -326,6 +328,7 @@ class Program : public QObject {
     Q_INVOKABLE void startFreshHistory() {}
     Q_INVOKABLE void newChat() { setProperty("newChats", m_newChats + 1); }
     Q_INVOKABLE void openConversation(qint64 id) { setProperty("opened", id); }
+    Q_INVOKABLE void openMessage(qint64 id, qint64) { openConversation(id); }
     Q_INVOKABLE void copyText(const QString& text) { setProperty("copied", text); }
 
   Q_SIGNALS:
