@@ -44,8 +44,10 @@ const QString kTriggerNames[] = {
     QStringLiteral("title_search_delete"),   QStringLiteral("title_search_update"),
 };
 
+/// Without line ends and without the marks of Markdown that say nothing in one line.
 QString oneLine(QString text) {
-    return text.replace(u'\n', u' ');
+    static const QRegularExpression marks(QStringLiteral("\\*\\*|`+|(^|\\n)#+ "));
+    return text.remove(marks).replace(u'\n', u' ');
 }
 
 /// The surroundings of the first hit, with every hit inside marked.
@@ -59,8 +61,9 @@ QString snippetOf(const QString& text, const QStringList& words) {
     QString part = text.mid(begin, 2 * kSnippetContext + words.constFirst().size());
     QStringList patterns;
     for (const QString& word : words) patterns << QRegularExpression::escape(word);
-    const QRegularExpression hits(patterns.join(u'|'), QRegularExpression::CaseInsensitiveOption);
-    part.replace(hits, QString(QChar(kHitBegin)) + QStringLiteral("\\0") + QChar(kHitEnd));
+    const QRegularExpression hits(QStringLiteral("(%1)").arg(patterns.join(u'|')),
+                                  QRegularExpression::CaseInsensitiveOption);
+    part.replace(hits, QString(QChar(kHitBegin)) + QStringLiteral("\\1") + QChar(kHitEnd));
     if (begin > 0) part.prepend(QChar(0x2026));
     if (begin + 2 * kSnippetContext + words.constFirst().size() < text.size()) part.append(QChar(0x2026));
     return oneLine(part);
@@ -152,7 +155,7 @@ Result<std::vector<SearchHit>> HistoryDatabase::searchFullText(const QStringList
     // The newest hit of each conversation first; snippet() is then asked only for those.
     auto messages =
         run(QStringLiteral("SELECT c.id, c.title, c.updated_at, m.id,"
-                           " snippet(message_search, 0, char(8296), char(8297), char(8230), 16)"
+                           " snippet(message_search, 0, char(8296), char(8297), char(8230), 10)"
                            " FROM message_search JOIN messages m ON m.id = message_search.rowid"
                            " JOIN conversations c ON c.id = m.conversation_id"
                            " WHERE message_search MATCH ? AND message_search.rowid IN"

@@ -178,6 +178,15 @@ class HistoryDatabaseTest : public QObject {
             qPrintable(hits->front().snippet));
         QVERIFY(!hits->front().snippet.contains(u'\n'));
 
+        QVERIFY(bool(history->addMessage(userMessage(QStringLiteral(
+            "## Boats\n1. **one two three** four five six seven eight `nine` ten eleven zebra")))));
+        const auto zebra = history->search(QStringLiteral("zebra"));
+        QCOMPARE(zebra->size(), size_t(1));
+        const QString snippet = zebra->front().snippet;
+        QVERIFY2(!snippet.contains(u'*') && !snippet.contains(u'`') && !snippet.contains(u'#'),
+                 qPrintable(snippet));
+        QVERIFY2(snippet.size() < 90 && snippet.contains(QStringLiteral("zebra")), qPrintable(snippet));
+
         hits = history->search(QStringLiteral("geogr"));
         QCOMPARE(hits->size(), size_t(1));
         QCOMPARE(hits->front().messageId, 0);  // the title alone
