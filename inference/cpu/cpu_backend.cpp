@@ -62,6 +62,14 @@ CpuBackend::CpuBackend(const ModelConfig& config, const CpuOptions& options, con
 Result<std::unique_ptr<CpuBackend>> CpuBackend::load(
     const Checkpoint& checkpoint, const CpuOptions& options,
     const std::function<bool(uint64_t, uint64_t)>& progress) {
+    if (checkpoint.config().headSize > kMaxHeadSize) {
+        return Error{ErrorCode::badInput,
+                     "cannot run",
+                     checkpoint.path().string(),
+                     "head size",
+                     std::to_string(checkpoint.config().headSize),
+                     "at most " + std::to_string(kMaxHeadSize)};
+    }
     const Kernels& kernels = options.kernels != nullptr ? *options.kernels : *usableKernels().front();
     std::unique_ptr<CpuBackend> backend(new CpuBackend(checkpoint.config(), options, kernels));
     if (!backend->m_cache.allocated()) {

@@ -12,7 +12,7 @@ namespace edgechat::inference::cpu {
 constexpr int kKeyBlock = 16;           ///< tokens whose keys are interleaved in the cache
 constexpr int kAttentionBlock = 64;     ///< keys scored at once
 constexpr int kAttentionSegment = 256;  ///< keys with a softmax of their own; segments are merged in order
-constexpr int kMaxHeadSize = 256;
+constexpr int kMaxHeadSize = 256;       ///< the kernels keep one head on the stack
 
 /// Inputs of a matrix product for `tokens` rows of `columns`. A value is scale * (128 * high + low): 15 bits
 /// in two int8 products. Against the fp32 model (starter model, 10,240 tokens of plain text) one int8 a value

@@ -151,6 +151,28 @@ TEST_F(CpuBackendTest, computesAgainFromAnEarlierPosition) {
     EXPECT_EQ(std::memcmp(again.data(), fresh.data() + fresh.size() - again.size(), 4 * again.size()), 0);
 }
 
+TEST_F(CpuBackendTest, refusesHeadsThatItsKernelsHaveNoRoomFor) {
+    TinyModelOptions options;
+    options.heads = 1, options.kvHeads = 1, options.headSize = 320;
+    std::unique_ptr<Checkpoint> checkpoint = write(options);
+    ASSERT_TRUE(checkpoint);
+    const auto backend = cpu::CpuBackend::load(*checkpoint, {1, 64, KvKind::fp16, nullptr}, {});
+    ASSERT_FALSE(backend);
+    EXPECT_EQ(backend.error().code, ErrorCode::badInput);
+    EXPECT_NE(backend.error().message().find("head size: found 320, expected at most 256"), std::string::npos)
+        << backend.error().message();
+
+    options.headSize = 256;
+    checkpoint = write(options);
+    ASSERT_TRUE(checkpoint);
+    const ModelConfig config = checkpoint->config();
+    const std::vector<int> tokens = someTokens(20, config.vocab);
+    const std::vector<float> found = logits(*cpuBackend(*checkpoint, 2), config, tokens, 20);
+    auto reference = reference::ReferenceBackend::load(std::move(checkpoint), 1, 64, {});
+    ASSERT_TRUE(reference);
+    EXPECT_LT(worstRelative(found, logits(**reference, config, tokens, 20)), 0.02);
+}
+
 TEST_F(CpuBackendTest, stopsLoadingWhenAsked) {
     std::unique_ptr<Checkpoint> checkpoint = write({});
     ASSERT_TRUE(checkpoint);
