@@ -33,16 +33,11 @@ QString deviceText(Device device) {
 void addMemoryFigures(LoadFailure& failure, const QString& path, const EngineOptions& options) {
     const Result<std::unique_ptr<Checkpoint>> checkpoint = Checkpoint::open(path.toStdString());
     if (!checkpoint) return;
-    const int wanted =
-        options.context > 0 ? options.context : std::min(4096, (*checkpoint)->config().context);
+    const int wanted = options.context > 0 ? options.context : defaultContext((*checkpoint)->config());
     const uint64_t available = availableMemory();
     failure.neededBytes = static_cast<qint64>(planMemory(**checkpoint, wanted, options.kv).total());
     failure.availableBytes = static_cast<qint64>(available);
-    for (int context = wanted / 2; context >= 256; context /= 2) {
-        if (planMemory(**checkpoint, context, options.kv).total() > available) continue;
-        failure.fittingContext = context;
-        return;
-    }
+    failure.fittingContext = fittingContext(**checkpoint, wanted, options.kv, available);
 }
 
 }  // namespace

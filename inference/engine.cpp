@@ -15,7 +15,6 @@
 namespace edgechat::inference {
 namespace {
 
-constexpr int kDefaultContext = 4096;
 constexpr int kLongestContext = 1 << 20;
 constexpr int kMostThreads = 256;
 constexpr int kScoredAtOnce = 32;  // tokens whose logits are in memory together
@@ -43,11 +42,8 @@ Result<void> checkFit(const Checkpoint& checkpoint, const MemoryPlan& plan, KvKi
     const uint64_t available = availableMemory();
     if (available == 0 || plan.total() <= available) return {};
     std::string advice = "a smaller model, or other programs closed";
-    for (int context = plan.context / 2; context >= 256; context /= 2) {
-        if (planMemory(checkpoint, context, kv).total() <= available) {
-            advice = "a context of at most " + std::to_string(context) + " tokens";
-            break;
-        }
+    if (const int context = fittingContext(checkpoint, plan.context, kv, available); context > 0) {
+        advice = "a context of at most " + std::to_string(context) + " tokens";
     }
     return Error{ErrorCode::doesNotFit,
                  "the model does not fit in memory:",
@@ -201,7 +197,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const std::filesystem::path& model,
     std::unique_ptr<Engine> engine(new Engine);
     State& state = *engine->m_state;
     state.config = file.config();
-    state.context = options.context > 0 ? options.context : std::min(kDefaultContext, state.config.context);
+    state.context = options.context > 0 ? options.context : defaultContext(state.config);
     state.device = options.device == Device::automatic ? Device::cpu : options.device;
     state.plan = planMemory(file, state.context, options.kv);
     if (options.checkMemory) {

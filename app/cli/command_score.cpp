@@ -1,5 +1,4 @@
 // score: the log probability of each token of a given sequence.
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
@@ -7,6 +6,7 @@
 #include "app/cli/model_argument.h"
 #include "app/cli/npy_file.h"
 #include "app/cli/text_input.h"
+#include "inference/model/memory_plan.h"
 #include "quant/perplexity.h"
 
 namespace edgechat::cli {
@@ -16,10 +16,8 @@ using namespace edgechat::inference;
 namespace {
 
 /// The sequence is run in one go, so a long one needs a larger context than the default.
-void fitContext(EngineOptions& options, size_t tokens, int trainedContext) {
-    constexpr int kDefaultContext = 4096;  // EngineOptions::context
-    const int standard = std::min(kDefaultContext, trainedContext);
-    if (options.context == 0 && tokens > static_cast<size_t>(standard))
+void fitContext(EngineOptions& options, size_t tokens, const ModelConfig& config) {
+    if (options.context == 0 && tokens > static_cast<size_t>(defaultContext(config)))
         options.context = static_cast<int>(tokens);
 }
 
@@ -50,7 +48,7 @@ Result<int> run(const Arguments& arguments, Output& output) {
     const Result<std::vector<int>> ids = parseTokenIds(*json, file, vocabulary);
     if (!ids) return ids.error();
     if (ids->empty()) return emptySequence(file);
-    fitContext(*options, ids->size(), (*checkpoint)->config().context);
+    fitContext(*options, ids->size(), (*checkpoint)->config());
 
     Result<std::unique_ptr<Engine>> engine = loadEngine(model, *options, output);
     if (!engine) return engine.error();

@@ -1,5 +1,6 @@
 #include "inference/model/memory_plan.h"
 
+#include <algorithm>
 #include <fstream>
 #include <string>
 
@@ -7,6 +8,8 @@ namespace edgechat::inference {
 
 namespace {
 
+constexpr int kDefaultContext = 4096;
+constexpr int kLeastContext = 256;      // worth offering
 constexpr uint64_t kBatchTokens = 128;  // prefill goes through the layers in batches of this many
 constexpr uint64_t kLogitRows = 4;      // logits kept at once: scores, sampling copies
 
@@ -60,6 +63,17 @@ MemoryPlan planMemory(const Checkpoint& checkpoint, int context, KvKind kv) {
     plan.kv = kvBytes(config, tokens, kv);
     plan.scratch = scratchBytes(config, tokens);
     return plan;
+}
+
+int defaultContext(const ModelConfig& config) {
+    return std::min(kDefaultContext, config.context);
+}
+
+int fittingContext(const Checkpoint& checkpoint, int wanted, KvKind kv, uint64_t available) {
+    for (int context = wanted / 2; context >= kLeastContext; context /= 2) {
+        if (planMemory(checkpoint, context, kv).total() <= available) return context;
+    }
+    return 0;
 }
 
 uint64_t availableMemory() {
