@@ -59,7 +59,7 @@ std::string templateText(const Vocabulary& vocabulary) {
 nlohmann::json describe(const std::string& model, const Vocabulary& vocabulary, KvKind kv) {
     const Checkpoint& checkpoint = *vocabulary.checkpoint;
     const ModelConfig& config = checkpoint.config();
-    const TokenizerData& tokenizer = checkpoint.tokenizer();
+    const TokenizerData* tokenizer = checkpoint.tokenizer();
     return {{"model", model},
             {"path", checkpoint.path().string()},
             {"file_bytes", checkpoint.fileBytes()},
@@ -77,8 +77,8 @@ nlohmann::json describe(const std::string& model, const Vocabulary& vocabulary, 
             {"context", config.context},
             {"rope_base", config.ropeBase},
             {"tied_head", config.tiedHead},
-            {"tokenizer", tokenizer.model},
-            {"pre_tokenizer", tokenizer.preTokenizer},
+            {"tokenizer", tokenizer ? tokenizer->model : "files of its own"},
+            {"pre_tokenizer", tokenizer ? tokenizer->preTokenizer : ""},
             {"adds_bos", vocabulary.tokenizer->addsBos()},
             {"template", templateText(vocabulary)},
             {"template_source", checkpoint.chatTemplate()},

@@ -14,6 +14,7 @@ PackedKind packedKind(TensorType type) {
             return PackedKind::q4Offset;
         case TensorType::q8_0:
             return PackedKind::q8;
+        case TensorType::int4:  // not packed yet
         case TensorType::f16:
             return PackedKind::f16;
         case TensorType::bf16:

@@ -74,22 +74,22 @@ class Loader {
     void listPlaces(Weights& weights) {
         const ModelTensors& tensors = m_checkpoint.tensors();
         m_matrices.push_back({&tensors.embedding, &weights.embedding});
-        m_vectors.push_back({&tensors.outputNorm, &weights.outputNorm});
+        m_vectors.push_back({&tensors.outputNorm.weight, &weights.outputNorm});
         weights.layers.resize(tensors.layers.size());
         for (size_t i = 0; i < tensors.layers.size(); ++i) {
             const LayerTensors& from = tensors.layers[i];
             LayerWeights& to = weights.layers[i];
-            m_vectors.push_back({&from.attentionNorm, &to.attentionNorm});
-            m_vectors.push_back({&from.mlpNorm, &to.mlpNorm});
+            m_vectors.push_back({&from.attentionNorm.weight, &to.attentionNorm});
+            m_vectors.push_back({&from.mlpNorm->weight, &to.mlpNorm});
             for (const MatrixPlace& place :
-                 {MatrixPlace{&from.query, &to.query}, MatrixPlace{&from.key, &to.key},
-                  MatrixPlace{&from.value, &to.value}, MatrixPlace{&from.output, &to.output},
-                  MatrixPlace{&from.gate, &to.gate}, MatrixPlace{&from.up, &to.up},
-                  MatrixPlace{&from.down, &to.down}}) {
+                 {MatrixPlace{&from.query.weight, &to.query}, MatrixPlace{&from.key.weight, &to.key},
+                  MatrixPlace{&from.value.weight, &to.value}, MatrixPlace{&from.output.weight, &to.output},
+                  MatrixPlace{&from.gate->weight, &to.gate}, MatrixPlace{&from.up.weight, &to.up},
+                  MatrixPlace{&from.down.weight, &to.down}}) {
                 m_matrices.push_back(place);
             }
         }
-        if (tensors.head) m_matrices.push_back({&*tensors.head, &weights.head});
+        if (tensors.head) m_matrices.push_back({&tensors.head->weight, &weights.head});
     }
 
     // Reads whole tiles of rows, at most about kChunkBytes at a time, and packs them on all threads.

@@ -22,8 +22,8 @@ std::string shapeText(int64_t rows, int64_t columns) {
 // implies.
 class TensorTable {
   public:
-    TensorTable(const GgufContainer& container, GgufFields& fields)
-        : m_container(container), m_fields(fields) {
+    TensorTable(const GgufContainer& container, std::shared_ptr<const DataFile> file, GgufFields& fields)
+        : m_container(container), m_file(std::move(file)), m_fields(fields) {
         for (size_t i = 0; i < container.tensors.size(); ++i) m_unused.emplace(container.tensors[i].name, i);
     }
 
@@ -69,14 +69,15 @@ class TensorTable {
     }
     void setLayers(int layers) { m_layers = layers; }
 
-    static TensorInfo tensorInfo(const GgufTensor& tensor) {
+    TensorInfo tensorInfo(const GgufTensor& tensor) const {
         TensorInfo info;
         info.name = tensor.name;
         info.type = tensor.type;
         info.columns = static_cast<int64_t>(tensor.dimensions[0]);
         info.rows = static_cast<int64_t>(tensor.elements / tensor.dimensions[0]);
-        info.offset = tensor.offset;
         info.bytes = tensor.bytes;
+        info.source =
+            std::make_shared<FileRows>(m_file, quotedForMessage(tensor.name), tensor.offset, info.rowBytes());
         return info;
     }
 
@@ -103,6 +104,7 @@ class TensorTable {
     }
 
     const GgufContainer& m_container;
+    std::shared_ptr<const DataFile> m_file;
     GgufFields& m_fields;
     std::map<std::string, size_t> m_unused;
     int m_layers = 0;
@@ -212,20 +214,21 @@ void readConfig(const GgufContainer& container, GgufFields& fields, ModelConfig&
 void mapTensors(const ModelConfig& config, TensorTable& table, const GgufFields& fields,
                 ModelTensors& tensors) {
     tensors.embedding = table.matrix("token_embd.weight", config.vocab, config.hidden);
-    tensors.outputNorm = table.norm("output_norm.weight", config.hidden);
-    if (table.has("output.weight")) tensors.head = table.matrix("output.weight", config.vocab, config.hidden);
+    tensors.outputNorm.weight = table.norm("output_norm.weight", config.hidden);
+    if (table.has("output.weight"))
+        tensors.head = LinearTensors{table.matrix("output.weight", config.vocab, config.hidden), {}};
     for (int i = 0; i < config.layers && fields.ok(); ++i) {
         const std::string prefix = "blk." + std::to_string(i) + ".";
         LayerTensors layer;
-        layer.attentionNorm = table.norm(prefix + "attn_norm.weight", config.hidden);
-        layer.query = table.matrix(prefix + "attn_q.weight", config.queryWidth(), config.hidden);
-        layer.key = table.matrix(prefix + "attn_k.weight", config.kvWidth(), config.hidden);
-        layer.value = table.matrix(prefix + "attn_v.weight", config.kvWidth(), config.hidden);
-        layer.output = table.matrix(prefix + "attn_output.weight", config.hidden, config.queryWidth());
-        layer.mlpNorm = table.norm(prefix + "ffn_norm.weight", config.hidden);
-        layer.gate = table.matrix(prefix + "ffn_gate.weight", config.ffn, config.hidden);
-        layer.up = table.matrix(prefix + "ffn_up.weight", config.ffn, config.hidden);
-        layer.down = table.matrix(prefix + "ffn_down.weight", config.hidden, config.ffn);
+        layer.attentionNorm.weight = table.norm(prefix + "attn_norm.weight", config.hidden);
+        layer.query.weight = table.matrix(prefix + "attn_q.weight", config.queryWidth(), config.hidden);
+        layer.key.weight = table.matrix(prefix + "attn_k.weight", config.kvWidth(), config.hidden);
+        layer.value.weight = table.matrix(prefix + "attn_v.weight", config.kvWidth(), config.hidden);
+        layer.output.weight = table.matrix(prefix + "attn_output.weight", config.hidden, config.queryWidth());
+        layer.mlpNorm = NormTensors{table.norm(prefix + "ffn_norm.weight", config.hidden), {}};
+        layer.gate = LinearTensors{table.matrix(prefix + "ffn_gate.weight", config.ffn, config.hidden), {}};
+        layer.up.weight = table.matrix(prefix + "ffn_up.weight", config.ffn, config.hidden);
+        layer.down.weight = table.matrix(prefix + "ffn_down.weight", config.hidden, config.ffn);
         tensors.layers.push_back(std::move(layer));
     }
     if (!fields.ok()) return;
@@ -237,9 +240,9 @@ void mapTensors(const ModelConfig& config, TensorTable& table, const GgufFields&
 std::string dominantType(const ModelTensors& tensors) {
     std::map<TensorType, int64_t> elements;
     for (const LayerTensors& layer : tensors.layers) {
-        for (const TensorInfo* matrix :
-             {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate, &layer.up, &layer.down}) {
-            elements[matrix->type] += matrix->rows * matrix->columns;
+        for (const LinearTensors* linear :
+             {&layer.query, &layer.key, &layer.value, &layer.output, &*layer.gate, &layer.up, &layer.down}) {
+            elements[linear->weight.type] += linear->weight.rows * linear->weight.columns;
         }
     }
     const auto most = std::max_element(elements.begin(), elements.end(),
@@ -249,20 +252,18 @@ std::string dominantType(const ModelTensors& tensors) {
 
 }  // namespace
 
-Result<LlamaModel> mapLlama(const GgufContainer& container, const std::string& fileName) {
-    GgufFields fields(container, fileName);
+Result<LlamaModel> mapLlama(const GgufContainer& container, const std::shared_ptr<const DataFile>& file) {
+    GgufFields fields(container, file->path().string());
+    TensorTable table(container, file, fields);
     LlamaModel model;
     refuseWhatIsNotSupported(fields);
     if (fields.ok()) refuseOldQuantization(container, fields);
     if (fields.ok()) readConfig(container, fields, model.config);
-    if (fields.ok()) {
-        TensorTable table(container, fields);
-        mapTensors(model.config, table, fields, model.tensors);
-    }
+    if (fields.ok()) mapTensors(model.config, table, fields, model.tensors);
     if (!fields.ok()) return fields.error();
     for (const GgufTensor& tensor : container.tensors) {
         model.config.parameters += tensor.elements;
-        model.allTensors.push_back(TensorTable::tensorInfo(tensor));
+        model.allTensors.push_back(table.tensorInfo(tensor));
     }
     model.config.tiedHead = !model.tensors.head;
     model.config.quantization = dominantType(model.tensors);

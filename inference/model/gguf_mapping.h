@@ -16,7 +16,7 @@ struct LlamaModel {
 };
 
 /// Configuration and tensors of architecture "llama"; every shape is compared with the configuration.
-Result<LlamaModel> mapLlama(const GgufContainer& container, const std::string& fileName);
+Result<LlamaModel> mapLlama(const GgufContainer& container, const std::shared_ptr<const DataFile>& file);
 
 /// The tokenizer's part of the metadata, checked. Moves the large arrays out of the container.
 Result<TokenizerData> takeVocabulary(GgufContainer& container, const std::string& fileName);

@@ -24,15 +24,10 @@ uint64_t normBytes(const TensorInfo& norm) {
 }
 
 uint64_t weightBytes(const ModelTensors& tensors) {
-    uint64_t bytes = matrixBytes(tensors.embedding) + normBytes(tensors.outputNorm);
-    if (tensors.head) bytes += matrixBytes(*tensors.head);
-    for (const LayerTensors& layer : tensors.layers) {
-        bytes += normBytes(layer.attentionNorm) + normBytes(layer.mlpNorm);
-        for (const TensorInfo* matrix :
-             {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate, &layer.up, &layer.down}) {
-            bytes += matrixBytes(*matrix);
-        }
-    }
+    uint64_t bytes = 0;
+    forEachTensor(tensors, [&bytes](const TensorInfo& tensor) {
+        bytes += tensor.rows == 1 ? normBytes(tensor) : matrixBytes(tensor);
+    });
     return bytes;
 }
 

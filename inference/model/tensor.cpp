@@ -44,11 +44,13 @@ const char* tensorTypeName(TensorType type) {
             return "Q4_1";
         case TensorType::q8_0:
             return "Q8_0";
+        case TensorType::int4:
+            return "INT4";
     }
     return "?";
 }
 
-int blockElements(TensorType type) {
+int blockElements(TensorType type, int groupSize) {
     switch (type) {
         case TensorType::f32:
         case TensorType::f16:
@@ -58,11 +60,13 @@ int blockElements(TensorType type) {
         case TensorType::q4_1:
         case TensorType::q8_0:
             return kBlock;
+        case TensorType::int4:
+            return groupSize;
     }
     return 1;
 }
 
-int blockBytes(TensorType type) {
+int blockBytes(TensorType type, int groupSize) {
     switch (type) {
         case TensorType::f32:
             return 4;
@@ -75,14 +79,16 @@ int blockBytes(TensorType type) {
             return 2 + 2 + 16;
         case TensorType::q8_0:
             return 2 + 32;
+        case TensorType::int4:
+            return 4 + 4 + (groupSize + 1) / 2;
     }
     return 0;
 }
 
-void dequantizeRow(TensorType type, const void* source, int64_t columns, float* out) {
+void dequantizeRow(TensorType type, const void* source, int64_t columns, float* out, int groupSize) {
     const auto* bytes = static_cast<const uint8_t*>(source);
-    const int64_t units = columns / blockElements(type);
-    const int stride = blockBytes(type);
+    const int64_t units = columns / blockElements(type, groupSize);
+    const int stride = blockBytes(type, groupSize);
     switch (type) {
         case TensorType::f32:
             for (int64_t i = 0; i < units; ++i) out[i] = std::bit_cast<float>(readU32(bytes + i * stride));
@@ -114,6 +120,17 @@ void dequantizeRow(TensorType type, const void* source, int64_t columns, float* 
                 const float d = halfToFloat(readU16(block));
                 for (int j = 0; j < kBlock; ++j)
                     out[i * kBlock + j] = d * static_cast<float>(static_cast<int8_t>(block[2 + j]));
+            }
+            break;
+        case TensorType::int4:
+            for (int64_t i = 0; i < units; ++i) {
+                const uint8_t* block = bytes + i * stride;
+                const float scale = std::bit_cast<float>(readU32(block));
+                const int zero = block[4];
+                for (int j = 0; j < groupSize; ++j) {
+                    const int code = (block[8 + j / 2] >> (j % 2 * 4)) & 15;
+                    out[i * groupSize + j] = scale * static_cast<float>(code - zero);
+                }
             }
             break;
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "inference/model/rope.h"
 
@@ -40,23 +41,30 @@ Result<std::unique_ptr<ReferenceBackend>> ReferenceBackend::load(
     const std::function<bool(uint64_t, uint64_t)>& progress) {
     std::unique_ptr<ReferenceBackend> backend(new ReferenceBackend(std::move(checkpoint), threads));
     const Checkpoint& file = *backend->m_checkpoint;
-    for (const TensorInfo& tensor : file.allTensors()) {
-        if (tensor.rows == 1) {
-            Result<std::vector<float>> vector = file.readVector(tensor);
-            if (!vector) return vector.error();
-            backend->m_vectors[tensor.name] = std::move(*vector);
-        } else {
-            Matrix& matrix = backend->m_weights[tensor.name];
-            matrix.resize(tensor.bytes);
-            if (Result<void> read = file.readRows(tensor, 0, tensor.rows, matrix.data()); !read)
-                return read.error();
+    std::optional<Error> failure;
+    forEachTensor(file.tensors(), [&](const TensorInfo& tensor) {
+        if (failure) return;
+        if (Result<void> read = backend->keep(tensor); !read) {
+            failure = read.error();
+        } else if (progress && !progress(backend->m_weightBytes, file.fileBytes())) {
+            failure = Error{ErrorCode::interrupted, "loading was stopped", file.path().string(), "", "", ""};
         }
-        backend->m_weightBytes += tensor.bytes;
-        if (progress && !progress(backend->m_weightBytes, file.fileBytes())) {
-            return Error{ErrorCode::interrupted, "loading was stopped", file.path().string(), "", "", ""};
-        }
-    }
+    });
+    if (failure) return *failure;
     return backend;
+}
+
+Result<void> ReferenceBackend::keep(const TensorInfo& tensor) {
+    m_weightBytes += tensor.bytes;
+    if (tensor.rows > 1) {
+        Matrix& matrix = m_weights[tensor.name];
+        matrix.resize(tensor.bytes);
+        return m_checkpoint->readRows(tensor, 0, tensor.rows, matrix.data());
+    }
+    Result<std::vector<float>> vector = m_checkpoint->readVector(tensor);
+    if (!vector) return vector.error();
+    m_vectors[tensor.name] = std::move(*vector);
+    return {};
 }
 
 const LayerTensors& ReferenceBackend::layerTensors(int layer) const {
@@ -71,7 +79,7 @@ void ReferenceBackend::multiply(const TensorInfo& w, const float* x, int tokens,
         std::vector<float> row(static_cast<size_t>(w.columns));
         for (int64_t r = int64_t{chunk} * kRows; r < std::min<int64_t>(w.rows, int64_t{chunk + 1} * kRows);
              ++r) {
-            dequantizeRow(w.type, stored + static_cast<uint64_t>(r) * w.rowBytes(), w.columns, row.data());
+            dequantizeRow(w, stored + static_cast<uint64_t>(r) * w.rowBytes(), row.data());
             for (int t = 0; t < tokens; ++t) {
                 float& out = y[t * w.rows + r];
                 const float product = dot(row.data(), x + t * w.columns, w.columns);
@@ -115,14 +123,15 @@ void ReferenceBackend::embed(std::span<const int> tokens, int start) {
     const TensorInfo& embedding = m_checkpoint->tensors().embedding;
     const std::byte* stored = m_weights.at(embedding.name).data();
     for (size_t t = 0; t < tokens.size(); ++t) {
-        dequantizeRow(embedding.type, stored + static_cast<uint64_t>(tokens[t]) * embedding.rowBytes(),
-                      embedding.columns, m_x.data() + t * static_cast<size_t>(m_config.hidden));
+        dequantizeRow(embedding, stored + static_cast<uint64_t>(tokens[t]) * embedding.rowBytes(),
+                      m_x.data() + t * static_cast<size_t>(m_config.hidden));
     }
 }
 
 void ReferenceBackend::norm(int layer, NormRole role) {
     const LayerTensors& w = layerTensors(layer);
-    rmsNorm(m_x.data(), role == NormRole::attention ? w.attentionNorm : w.mlpNorm, m_tokens, m_xn.data());
+    rmsNorm(m_x.data(), role == NormRole::attention ? w.attentionNorm.weight : w.mlpNorm->weight, m_tokens,
+            m_xn.data());
 }
 
 void ReferenceBackend::queryKeyValue(int layer) {
@@ -136,9 +145,9 @@ void ReferenceBackend::queryKeyValue(int layer) {
 
     float* k = keys.data() + static_cast<size_t>(m_start) * kvWidth;    // [T, kvHeads, headSize]
     float* v = values.data() + static_cast<size_t>(m_start) * kvWidth;  // [T, kvHeads, headSize]
-    multiply(w.query, m_xn.data(), m_tokens, m_q.data(), false);
-    multiply(w.key, m_xn.data(), m_tokens, k, false);
-    multiply(w.value, m_xn.data(), m_tokens, v, false);
+    multiply(w.query.weight, m_xn.data(), m_tokens, m_q.data(), false);
+    multiply(w.key.weight, m_xn.data(), m_tokens, k, false);
+    multiply(w.value.weight, m_xn.data(), m_tokens, v, false);
     for (int t = 0; t < m_tokens; ++t) {
         rope(m_q.data() + static_cast<size_t>(t) * static_cast<size_t>(m_config.queryWidth()), m_config.heads,
              m_start + t);
@@ -177,28 +186,28 @@ void ReferenceBackend::attend(int layer) {
 }
 
 void ReferenceBackend::project(int layer) {
-    multiply(layerTensors(layer).output, m_a.data(), m_tokens, m_x.data(), true);
+    multiply(layerTensors(layer).output.weight, m_a.data(), m_tokens, m_x.data(), true);
 }
 
 void ReferenceBackend::mlpUp(int layer) {
     const LayerTensors& w = layerTensors(layer);
     m_h.resize(static_cast<size_t>(m_tokens) * static_cast<size_t>(m_config.ffn));
     m_up.resize(m_h.size());
-    multiply(w.gate, m_xn.data(), m_tokens, m_h.data(), false);
-    multiply(w.up, m_xn.data(), m_tokens, m_up.data(), false);
+    multiply(w.gate->weight, m_xn.data(), m_tokens, m_h.data(), false);
+    multiply(w.up.weight, m_xn.data(), m_tokens, m_up.data(), false);
     for (size_t i = 0; i < m_h.size(); ++i) m_h[i] = silu(m_h[i]) * m_up[i];
 }
 
 void ReferenceBackend::mlpDown(int layer) {
-    multiply(layerTensors(layer).down, m_h.data(), m_tokens, m_x.data(), true);
+    multiply(layerTensors(layer).down.weight, m_h.data(), m_tokens, m_x.data(), true);
 }
 
 void ReferenceBackend::head(int count, float* logits) {
     const ModelTensors& w = m_checkpoint->tensors();
     const float* x =
         m_x.data() + static_cast<size_t>(m_tokens - count) * static_cast<size_t>(m_config.hidden);
-    rmsNorm(x, w.outputNorm, count, m_xn.data());
-    multiply(w.head ? *w.head : w.embedding, m_xn.data(), count, logits, false);
+    rmsNorm(x, w.outputNorm.weight, count, m_xn.data());
+    multiply(w.head ? w.head->weight : w.embedding, m_xn.data(), count, logits, false);
 }
 
 }  // namespace edgechat::inference::reference

@@ -39,6 +39,7 @@ class ReferenceBackend final : public Backend {
     using Matrix = std::vector<std::byte>;
 
     ReferenceBackend(std::unique_ptr<Checkpoint> checkpoint, int threads);
+    Result<void> keep(const TensorInfo& tensor);
     const LayerTensors& layerTensors(int layer) const;
     void multiply(const TensorInfo& w, const float* x, int tokens, float* y, bool add);
     void rmsNorm(const float* x, const TensorInfo& weight, int tokens, float* out);

@@ -29,8 +29,11 @@ Result<std::unique_ptr<Tokenizer>> makeTokenizer(const Checkpoint& checkpoint) {
     using Make = Result<std::unique_ptr<Tokenizer>> (*)(TokenizerData, const std::string&);
     static constexpr std::pair<const char*, Make> kModels[] = {{"gpt2", makeByteLevelBpe},
                                                                {"llama", makeScoredBpe}};
-    const TokenizerData& data = checkpoint.tokenizer();
     const std::string file = checkpoint.path().string();
+    if (!checkpoint.tokenizer()) {
+        return Error{ErrorCode::badInput, "cannot read the tokenizer", file, "", "a folder", "a GGUF file"};
+    }
+    const TokenizerData& data = *checkpoint.tokenizer();
     for (const auto& [model, make] : kModels) {
         if (data.model == model) return make(data, file);
     }

@@ -140,6 +140,8 @@ inline uint32_t ggufTensorTypeId(TensorType type) {
             return 8;
         case TensorType::bf16:
             return 30;
+        case TensorType::int4:  // not a GGUF type
+            break;
     }
     return 0;
 }

@@ -40,11 +40,11 @@ void useTensors(const Checkpoint& checkpoint) {
     require(planMemory(checkpoint, config.context, KvKind::int8).total() > 0);
     for (const TensorInfo& tensor : checkpoint.allTensors()) {
         require(tensor.bytes == static_cast<uint64_t>(tensor.rows) * tensor.rowBytes());
-        require(tensor.offset + tensor.bytes <= checkpoint.fileBytes());
+        require(tensor.bytes <= checkpoint.fileBytes());
         std::vector<std::byte> row(tensor.rowBytes());
         require(static_cast<bool>(checkpoint.readRows(tensor, tensor.rows - 1, 1, row.data())));
         std::vector<float> values(static_cast<size_t>(tensor.columns));
-        dequantizeRow(tensor.type, row.data(), tensor.columns, values.data());
+        dequantizeRow(tensor, row.data(), values.data());
     }
 }
 

@@ -91,7 +91,7 @@ TEST_P(KernelTest, multipliesEveryWeightTypeForAnyNumberOfTokens) {
     const int rows = 21, columns = 96;  // the last tile is not full
     for (const TensorType type : {TensorType::q4_0, TensorType::q4_1, TensorType::q8_0, TensorType::f16,
                                   TensorType::bf16, TensorType::f32}) {
-        const TensorInfo tensor{"w", type, rows, columns, 0, 0};
+        const TensorInfo tensor{"w", type, rows, columns, 0, 0, {}};
         const std::string stored =
             edgechat::testing::encodeTensor(type, RandomValues(9).vector(rows * columns));
         PackedMatrix matrix = packedShape(tensor, kernels.tileRows);
@@ -144,7 +144,7 @@ TEST_P(KernelTest, survivesTheLargestWeightsAndActivations) {
         std::string block(type == TensorType::q8_0 ? 34 : 18, type == TensorType::q8_0 ? '\x80' : '\xff');
         block[0] = 0x00, block[1] = 0x3c;  // scale 1.0
         const std::string row = block + block;
-        const TensorInfo tensor{"w", type, 1, columns, 0, 0};
+        const TensorInfo tensor{"w", type, 1, columns, 0, 0, {}};
         PackedMatrix matrix = packedShape(tensor, kernels.tileRows);
         const AlignedBuffer memory(matrix.bytes(), AlignedBuffer::Pages::small);
         matrix.data = memory.data();

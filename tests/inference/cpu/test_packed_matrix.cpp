@@ -19,7 +19,7 @@ struct Packed {
 
 Packed pack(TensorType type, int rows, int columns, int tileRows, const std::string& stored) {
     Packed packed;
-    packed.tensor = {"w", type, rows, columns, 0, stored.size()};
+    packed.tensor = {"w", type, rows, columns, 0, stored.size(), {}};
     packed.stored = stored;
     packed.matrix = packedShape(packed.tensor, tileRows);
     packed.memory.resize(packed.matrix.bytes());
@@ -75,9 +75,9 @@ TEST(PackedMatrix, refusesAScaleThatIsNotFinite) {
 
 TEST(PackedMatrix, takesFiveBitsAWeightForQ4WithOffsetsAndFourAndAHalfWithout) {
     // 4 bits and one or two fp16 numbers per 32 weights.
-    EXPECT_EQ(packedShape({"w", TensorType::q4_1, 64, 576, 0, 0}, 16).bytes(), 64u * 576 * 5 / 8);
-    EXPECT_EQ(packedShape({"w", TensorType::q4_0, 64, 576, 0, 0}, 16).bytes(), 64u * 576 * 9 / 16);
-    EXPECT_EQ(packedShape({"w", TensorType::q8_0, 64, 576, 0, 0}, 16).bytes(), 64u * 576 * 17 / 16);
+    EXPECT_EQ(packedShape({"w", TensorType::q4_1, 64, 576, 0, 0, {}}, 16).bytes(), 64u * 576 * 5 / 8);
+    EXPECT_EQ(packedShape({"w", TensorType::q4_0, 64, 576, 0, 0, {}}, 16).bytes(), 64u * 576 * 9 / 16);
+    EXPECT_EQ(packedShape({"w", TensorType::q8_0, 64, 576, 0, 0, {}}, 16).bytes(), 64u * 576 * 17 / 16);
 }
 
 }  // namespace
