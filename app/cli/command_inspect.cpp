@@ -82,6 +82,7 @@ nlohmann::json describe(const std::string& model, const Vocabulary& vocabulary, 
             {"adds_bos", vocabulary.tokenizer->addsBos()},
             {"template", templateText(vocabulary)},
             {"template_source", checkpoint.chatTemplate()},
+            {"warnings", checkpoint.warnings()},
             {"tensors", tensorsJson(checkpoint)},
             {"memory", memoryJson(checkpoint, kv)}};
 }
@@ -108,6 +109,12 @@ std::string configText(const nlohmann::json& d) {
            line("tokenizer",
                 d["tokenizer"].get<std::string>() + (preTokenizer.empty() ? "" : ", " + preTokenizer)) +
            line("template", d["template"].get<std::string>());
+}
+
+std::string warningsText(const nlohmann::json& warnings) {
+    std::string text;
+    for (const nlohmann::json& warning : warnings) text += line("warning", warning.get<std::string>());
+    return text;
 }
 
 std::string memoryText(const nlohmann::json& plans) {
@@ -144,8 +151,8 @@ Result<int> run(const Arguments& arguments, Output& output) {
     if (output.asJson()) {
         output.writeJson(description);
     } else {
-        output.write(configText(description) + memoryText(description["memory"]) +
-                     tensorsText(description["tensors"]));
+        output.write(configText(description) + warningsText(description["warnings"]) +
+                     memoryText(description["memory"]) + tensorsText(description["tensors"]));
     }
     return kExitDone;
 }

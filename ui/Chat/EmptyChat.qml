@@ -41,7 +41,9 @@ ColumnLayout {
         Layout.maximumWidth: 520
         Layout.alignment: Qt.AlignHCenter
         Layout.bottomMargin: Theme.space4
-        text: empty.small
+        text: empty.model.completesText
+            ? qsTr("%1 Write the beginning of a text, and it goes on from there. For questions and tasks choose a model made for chat; its name often says \u201CInstruct\u201D or \u201CChat\u201D.").arg(empty.model.templateNote)
+            : empty.small
             ? qsTr("A small model that answers fast. It is good at short texts, rephrasing and simple questions; check facts it states. Everything stays on this machine.")
             : qsTr("Good at writing, explaining, summarising and code. Check facts it states. Everything stays on this machine.")
         color: Theme.secondary
@@ -52,6 +54,14 @@ ColumnLayout {
         textFormat: Text.PlainText
     }
 
+    QuietNote {
+        Layout.alignment: Qt.AlignHCenter
+        Layout.maximumWidth: 520
+        Layout.bottomMargin: Theme.space3
+        visible: !empty.model.completesText && text.length > 0
+        text: empty.model.templateNote
+    }
+
     GridLayout {
         Layout.fillWidth: true
         columns: empty.width > 480 ? 2 : 1
@@ -59,12 +69,7 @@ ColumnLayout {
         rowSpacing: Theme.space2
 
         Repeater {
-            model: [
-                { title: qsTr("Explain something"), prompt: qsTr("Explain in simple words why the sky is blue.") },
-                { title: qsTr("Write a message"), prompt: qsTr("Write a short, friendly e-mail that moves a meeting to Thursday.") },
-                { title: qsTr("Make a plan"), prompt: qsTr("List five steps to learn to cook simple meals.") },
-                { title: qsTr("Show some code"), prompt: qsTr("Write a Python function that counts the words in a text file.") }
-            ]
+            model: empty.model.completesText ? empty.beginnings : empty.requests
 
             PromptCard {
                 required property var modelData
@@ -76,4 +81,17 @@ ColumnLayout {
             }
         }
     }
+
+    readonly property var beginnings: [
+        { title: qsTr("A story"), prompt: qsTr("The lighthouse keeper found the map on a Tuesday, and by evening") },
+        { title: qsTr("An explanation"), prompt: qsTr("The sky is blue because") },
+        { title: qsTr("A list"), prompt: qsTr("Five steps to learn to cook simple meals:\n1.") },
+        { title: qsTr("Some code"), prompt: qsTr("# Counts the words in a text file\ndef count_words(path):") }
+    ]
+    readonly property var requests: [
+        { title: qsTr("Explain something"), prompt: qsTr("Explain in simple words why the sky is blue.") },
+        { title: qsTr("Write a message"), prompt: qsTr("Write a short, friendly e-mail that moves a meeting to Thursday.") },
+        { title: qsTr("Make a plan"), prompt: qsTr("List five steps to learn to cook simple meals.") },
+        { title: qsTr("Show some code"), prompt: qsTr("Write a Python function that counts the words in a text file.") }
+    ]
 }

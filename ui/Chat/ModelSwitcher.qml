@@ -90,8 +90,8 @@ T.Button {
         id: menu
         x: switcher.width - width
         y: switcher.height + 4
-        width: 340
-        height: Math.min(420, layout.implicitHeight + 12)
+        width: 400
+        height: Math.min(540, layout.implicitHeight + 12)
         padding: 6
         margins: 8
         focus: true
@@ -109,6 +109,19 @@ T.Button {
                 visible: list.count === 0
                 text: qsTr("No model is installed yet.")
                 color: Theme.secondary
+            }
+            Text {
+                Layout.fillWidth: true
+                Layout.leftMargin: 10
+                Layout.rightMargin: 10
+                Layout.topMargin: Theme.space1
+                Layout.bottomMargin: Theme.space1
+                visible: list.count > 1 && !switcher.program.chat.empty
+                text: qsTr("Another model goes on with this conversation: it is kept and read again.")
+                color: Theme.secondary
+                font.pixelSize: Theme.fontSmall
+                wrapMode: Text.Wrap
+                textFormat: Text.PlainText
             }
 
             ListView {
@@ -133,61 +146,14 @@ T.Button {
                 Keys.onReturnPressed: list.choose()
                 Keys.onEnterPressed: list.choose()
 
-                delegate: T.ItemDelegate {
-                    id: entry
-
-                    required property int index
-                    required property string name
-                    required property string path
-                    required property string quantization
-                    required property string parametersText
-                    required property string sizeText
-                    required property bool loaded
-                    required property bool damaged
-
+                delegate: ModelRow {
                     width: ListView.view.width
-                    implicitHeight: Theme.controlHeight + 14
-                    leftPadding: 10
-                    rightPadding: 10
-                    enabled: !damaged
                     highlighted: hovered || ListView.isCurrentItem && list.activeFocus
-                    Accessible.role: Accessible.ListItem
-                    Accessible.name: loaded ? qsTr("%1, loaded").arg(name) : qsTr("Load %1").arg(name)
-                    Accessible.onPressAction: clicked()
+                    loadedContext: switcher.host.contextSize
                     onClicked: {
                         menu.close();
                         if (!loaded)
                             switcher.program.model.load(path);
-                    }
-
-                    contentItem: RowLayout {
-                        spacing: Theme.space2
-                        ColumnLayout {
-                            Layout.fillWidth: true
-                            spacing: 0
-                            Label {
-                                Layout.fillWidth: true
-                                text: entry.name
-                                color: entry.enabled ? Theme.text : Theme.disabled
-                                font.weight: entry.loaded ? Font.DemiBold : Font.Normal
-                            }
-                            Label {
-                                Layout.fillWidth: true
-                                text: entry.damaged ? qsTr("damaged") : Theme.joined([entry.parametersText, entry.quantization, entry.sizeText])
-                                color: entry.damaged ? Theme.danger : Theme.secondary
-                                font.pixelSize: Theme.fontSmall
-                            }
-                        }
-                        Icon {
-                            visible: entry.loaded
-                            name: "check"
-                            size: Theme.iconSmall
-                            color: Theme.accent
-                        }
-                    }
-                    background: Rectangle {
-                        radius: Theme.radiusControl
-                        color: entry.highlighted ? Theme.hover : "transparent"
                     }
                 }
             }
