@@ -138,7 +138,7 @@ Result<int> run(const Arguments& arguments, Output& output) {
     const Result<EngineOptions> options = readEngineOptions(arguments);
     if (!options) return options.error();
     const std::string& model = arguments.operands()[0];
-    const Result<Vocabulary> vocabulary = openVocabulary(model);
+    const Result<Vocabulary> vocabulary = openVocabulary(model, Need::wholeModel);
     if (!vocabulary) return vocabulary.error();
     const nlohmann::json description = describe(model, *vocabulary, options->kv);
     if (output.asJson()) {

@@ -19,7 +19,7 @@ Result<int> run(const Arguments& arguments, Output& output) {
     if (!json) return json.error();
     const Result<std::vector<ChatMessage>> messages = parseMessages(*json, file);
     if (!messages) return messages.error();
-    const Result<Vocabulary> vocabulary = openVocabulary(arguments.operands()[0]);
+    const Result<Vocabulary> vocabulary = openVocabulary(arguments.operands()[0], Need::vocabulary);
     if (!vocabulary) return vocabulary.error();
     const Result<ChatTemplate> chosen =
         ChatTemplate::choose(vocabulary->checkpoint->chatTemplate(), *vocabulary->tokenizer);

@@ -143,11 +143,11 @@ Result<std::unique_ptr<Engine>> loadEngine(const std::string& model, const Engin
     return engine;
 }
 
-Result<Vocabulary> openVocabulary(const std::string& model) {
+Result<Vocabulary> openVocabulary(const std::string& model, Need need) {
     const Result<std::filesystem::path> file = modelFile(model);
     if (!file) return file.error();
-    Vocabulary vocabulary;
-    Result<std::unique_ptr<Checkpoint>> checkpoint = Checkpoint::open(*file);
+    Result<std::unique_ptr<Checkpoint>> checkpoint =
+        need == Need::wholeModel ? Checkpoint::open(*file) : Checkpoint::openVocabulary(*file);
     if (!checkpoint) return checkpoint.error();
     Result<std::unique_ptr<Tokenizer>> tokenizer = makeTokenizer(**checkpoint);
     if (!tokenizer) return tokenizer.error();
