@@ -30,8 +30,6 @@ def legacy_falcon(values):
     kept = {key: value for key, value in values.items()
             if key not in ("architectures", "model_type", "num_attention_heads", "num_hidden_layers", "num_kv_heads",
                            "new_decoder_architecture")}
-    if not values["multi_query"]:
-        kept.pop("multi_query")
     return {**kept, "architectures": ["RWForCausalLM"], "model_type": "RefinedWebModel",
             "n_head": values["num_attention_heads"], "n_layer": values["num_hidden_layers"]}
 
@@ -41,3 +39,10 @@ def version5(values):
     kept = {key: value for key, value in values.items() if key not in ("rope_theta", "rope_scaling", "torch_dtype")}
     rope = dict(values.get("rope_scaling") or {"rope_type": "default"})
     return {**kept, "dtype": values["torch_dtype"], "rope_parameters": {**rope, "rope_theta": values["rope_theta"]}}
+
+
+def minimal_llama(values):
+    """Without the keys whose absence has a meaning: MHA, theta 1e4, no scaling, untied."""
+    return {key: value for key, value in values.items()
+            if key not in ("num_key_value_heads", "rope_theta", "rope_scaling", "tie_word_embeddings", "torch_dtype",
+                           "attention_dropout")}

@@ -19,7 +19,9 @@ import tempfile
 
 import numpy as np
 
+import gguf_files
 import golden
+import quantized_folders
 import storage
 import training
 from numpy_forward import numpy_logits
@@ -109,6 +111,8 @@ def facts(values):
         new = values["new_decoder_architecture"]
         kv_heads = values["num_kv_heads"] if new else 1 if values["multi_query"] else heads
     hidden = values["hidden_size"]
+    scaling = values.get("rope_scaling") or {}
+    kind = scaling.get("rope_type", scaling.get("type", "none"))
     return {
         "layers": values["num_hidden_layers"], "hidden": hidden, "heads": heads, "kv_heads": kv_heads,
         "head_size": values.get("head_dim") or hidden // heads,
@@ -119,16 +123,40 @@ def facts(values):
         "gated_mlp": not falcon, "parallel_residual": falcon and (values["new_decoder_architecture"] or
                                                                   values["parallel_attn"]),
         "alibi": bool(values.get("alibi")), "rope_theta": values.get("rope_theta", 10000.0),
-        "sliding_window": values.get("sliding_window") or 0,
+        "rope_scaling": kind, "sliding_window": values.get("sliding_window") or 0,
         "trained_context": values.get("max_position_embeddings", 2048)}
 
 
-def make(variant, tensors, loss, tokenizers, out):
+def write(variant, values, tensors, files, tokenizer_kind, out):
+    """The variant's files."""
+    if variant.folder:
+        plain = variant.rewrite(values) if variant.rewrite else values
+        if "quantization" in variant.options:
+            config = {**quantized_folders.awq_config(variant.options, "gemm"), **variant.options["quantization"]}
+            plain = {**plain, "quantization_config": config}
+        return storage.write_config(variant, values, tensors, plain,
+                                    quantized_folders.older_quant_config(variant.options), out)
+    if variant.format == "gguf":
+        return gguf_files.write_gguf(variant, values, tensors, files, out, tokenizer_kind)
+    if variant.format == "safetensors":
+        return storage.write_safetensors(variant, values, tensors, files, out)
+    return quantized_folders.write_quantized(variant, values, tensors, files, out)
+
+
+def make(variant, tensors, loss, tokenizers, out, rows):
     """Writes one variant's files and golden; returns its row of models.json."""
     base = BASES[variant.base]
     values = {**base.values, **variant.values}
     files = tokenizers[base.tokenizer]
-    written = storage.write(variant, values, tensors, files, out)
+    written = write(variant, values, tensors, files, base.tokenizer, out)
+    size = sum(os.path.getsize(os.path.join(out, path)) for path in written.new_files)
+    row = {"name": variant.name, "family": values["model_type"], "shows": variant.shows, "format": variant.format,
+           "path": written.path, "replace": written.replace}
+    tail = {"transformers_loads": written.transformers_loads, "training_loss": round(loss, 3), "bytes": size}
+    if variant.golden_of:
+        same = next(other for other in rows if other["name"] == variant.golden_of)
+        print(f"{variant.name}: the golden of {variant.golden_of}", flush=True)
+        return {**same, **row, **tail}
     length, ids = golden_text(tokenizer_of(files), read_text("text.txt"), variant.tokens)
     with storage.assembled(out, written) as folder:
         logits, parameters = transformers_logits(written.values, written.tensors, ids,
@@ -136,17 +164,15 @@ def make(variant, tensors, loss, tokenizers, out):
     exact = numpy_logits(written.values, written.tensors, ids)
     difference = float(np.abs(logits - exact).max())
     nll = float(np.mean(np.log(np.exp(exact).sum(1))[:-1] - exact[np.arange(len(ids) - 1), ids[1:]]))
-    size = sum(os.path.getsize(os.path.join(out, path)) for path in written.new_files)
-    print(f"{variant.name}: {len(ids)} tokens, nll {nll:.3f}, difference to fp64 {difference:.1e}, {size} bytes", flush=True)
+    print(f"{variant.name}: {len(ids)} tokens, nll {nll:.3f}, difference to fp64 {difference:.1e}, {size} bytes",
+          flush=True)
     if difference > AGREEMENT:
         sys.exit(f"{variant.name}: the two forward passes disagree")
     os.makedirs(os.path.join(out, "goldens"), exist_ok=True)
     golden.write_golden(os.path.join(out, "goldens", variant.name + ".bin"), ids, logits)
-    return {"name": variant.name, "family": values["model_type"], "shows": variant.shows, "format": variant.format,
-            "path": written.path, "replace": written.replace, "golden": f"goldens/{variant.name}.bin",
-            "tokens": len(ids), "text_bytes": length, "context": variant.context,
-            "transformers_loads": written.transformers_loads, "parameters": parameters,
-            "expect": facts(written.values), "training_loss": round(loss, 3), "text_nll": round(nll, 3), "bytes": size}
+    return {**row, "golden": f"goldens/{variant.name}.bin", "tokens": len(ids), "text_bytes": length,
+            "context": variant.context or len(ids), "parameters": parameters, "expect": facts(written.values),
+            "text_nll": round(nll, 3), **tail}
 
 
 def write_index(out, rows):
@@ -179,7 +205,8 @@ def main():
         for name in ("models", "goldens"):
             shutil.rmtree(os.path.join(HERE, name), ignore_errors=True)
     for variant in chosen:
-        rows.append(make(variant, *weights[variant.base], tokenizers, HERE))
+        rows.append(make(variant, *weights[variant.base], tokenizers, HERE, rows))
+    gguf_files.write_random_blocks(HERE)
     write_index(HERE, rows)
     total = sum(os.path.getsize(os.path.join(root, name)) for part in ("models", "goldens")
                 for root, _, names in os.walk(os.path.join(HERE, part)) for name in names)

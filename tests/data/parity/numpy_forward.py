@@ -69,6 +69,20 @@ def alibi_slopes(heads):
     return np.array(slopes)
 
 
+def to_bfloat16(x):
+    """Round to nearest even, as the F32 whose lower half is 0."""
+    bits = np.asarray(x, np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)).view(np.float32)
+
+
+def alibi_bias(heads, count):
+    """[heads, count] by the key's position from 0, as Falcon's own code and transformers compute it: slope, position and
+    product each rounded to BF16, which the softmax does not cancel. It is slope * position only where all three fit:
+    slopes that are powers of two, positions up to 256."""
+    slopes, positions = to_bfloat16(alibi_slopes(heads)), to_bfloat16(np.arange(count))
+    return to_bfloat16(slopes[:, None] * positions).astype(np.float64)
+
+
 def erf(x):
     return np.vectorize(math.erf)(x)
 
@@ -102,12 +116,12 @@ def attention(q, k, v, values, heads, kv_heads, size, window, alibi, rope):
     distance = position[:, None] - position[None, :]
     hidden = (distance < 0) | ((distance >= window) if window else False)
     mixed = np.empty_like(q)
-    slopes = alibi_slopes(heads) if alibi else None
+    bias = alibi_bias(heads, count) if alibi else None
     for head in range(heads):
         kv = head // (heads // kv_heads)
         scores = q[:, head] @ k[:, kv].T
         if alibi:
-            scores = scores - slopes[head] * distance  # before the division, as Falcon does
+            scores = scores + bias[head]  # before the division, as Falcon does
         scores = np.where(hidden, -np.inf, scores / math.sqrt(size))
         scores = np.exp(scores - scores.max(-1, keepdims=True))
         mixed[:, head] = scores / scores.sum(-1, keepdims=True) @ v[:, kv]
@@ -159,7 +173,6 @@ def falcon_logits(values, tensors, ids):
     weight = Weights(tensors)
     heads, hidden = values["num_attention_heads"], values["hidden_size"]
     size = hidden // heads
-    count = len(ids)
 
     def norm(x, name):
         centred = x - x.mean(-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Stores a trained model in one of the forms of variants.py and says which weights a reader must see."""
+"""Model folders as files: safetensors, shards, config.json, and which weights a reader must see."""
 
 import contextlib
 import json
@@ -85,21 +85,16 @@ def write_safetensors(variant, values, tensors, tokenizer_files, out):
     return Written(folder.name, values, effective, new_files=folder.files)
 
 
-def write_config(variant, values, tensors, tokenizer_files, out):
-    """Another config.json beside the files of variant.folder."""
+def write_config(variant, values, tensors, plain_values, quant_config, out):
+    """Another config.json, and perhaps quant_config.json, beside the files of variant.folder."""
     folder = Folder(out, variant.folder)
-    folder.put(variant.replace_config, json_bytes(variant.rewrite(values) if variant.rewrite else values))
+    folder.put(variant.config, json_bytes(plain_values))
+    replace = {"config.json": variant.config}
+    if variant.quant_config:
+        folder.put(variant.quant_config, json_bytes(quant_config))
+        replace["quant_config.json"] = variant.quant_config
     _, effective = as_stored(tensors, variant.options.get("dtype", "float16"))
-    return Written(folder.name, values, effective, {"config.json": variant.replace_config},
-                   not variant.options.get("transformers_cannot"), folder.files)
-
-
-WRITERS = {"safetensors": write_safetensors}
-
-
-def write(variant, values, tensors, tokenizer_files, out):
-    writer = write_config if variant.replace_config else WRITERS[variant.format]
-    return writer(variant, values, tensors, tokenizer_files, out)
+    return Written(folder.name, values, effective, replace, variant.transformers_loads, folder.files)
 
 
 @contextlib.contextmanager

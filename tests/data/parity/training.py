@@ -23,7 +23,7 @@ def attention_kind(values):
 
 
 def train(values, ids, steps, seed):
-    """values: config.json; ids: the training text. Returns ({tensor name: float32 array}, mean loss of the last tenth)."""
+    """values: config.json; ids: the training text. Returns ({tensor name: float32}, mean loss of the last tenth)."""
     import torch
     from transformers import AutoModelForCausalLM
 
