@@ -39,13 +39,11 @@ Split readSplit(GgufFields& fields) {
     return split;
 }
 
-// The file name up to "-00001-of-0000N.gguf"; an error when it does not end so.
-std::string readPrefix(const std::filesystem::path& path, const Split& split, GgufFields& fields) {
+// The file name up to "-00002-of-00005.gguf"; empty when it does not end so.
+std::string prefixOf(const std::filesystem::path& path, const Split& split) {
     const std::string name = path.filename().string(), end = nameEnd(split);
-    if (name.size() > end.size() && name.ends_with(end)) return name.substr(0, name.size() - end.size());
-    fields.fail(kCount, partText(split),
-                "the file name to end in " + end + ", with the other parts beside it");
-    return {};
+    if (name.size() <= end.size() || !name.ends_with(end)) return {};
+    return name.substr(0, name.size() - end.size());
 }
 
 Result<GgufContainer> readPart(const std::filesystem::path& path, const char* expected, GgufParts& parts) {
@@ -97,8 +95,10 @@ Result<GgufParts> openFirstGgufPart(const std::filesystem::path& path) {
     GgufFields fields(parts.container, path.string());
     const Split split = readSplit(fields);
     if (fields.ok() && split.number != 0) {
-        fields.fail(kNumber, partText(split),
-                    "the first part: open the file whose name ends in " + nameEnd({0, split.count}));
+        const std::string prefix = prefixOf(path, split);
+        fields.fail(
+            kNumber, partText(split),
+            "the first part: open " + (prefix.empty() ? "<name>" : prefix) + nameEnd({0, split.count}));
     }
     if (!fields.ok()) return fields.error();
     return parts;
@@ -110,7 +110,11 @@ Result<GgufParts> openGgufParts(const std::filesystem::path& path) {
     GgufFields fields(parts->container, path.string());
     Split split = readSplit(fields);
     if (split.count <= 1) return parts;
-    const std::string prefix = readPrefix(path, split, fields);
+    const std::string prefix = prefixOf(path, split);
+    if (prefix.empty()) {
+        fields.fail(kCount, partText(split),
+                    "the file name to end in " + nameEnd(split) + ", with the other parts beside it");
+    }
     const uint64_t tensors = fields.integer(kTensors, 1, UINT32_MAX);
     if (!fields.ok()) return fields.error();
     for (split.number = 1; split.number < split.count; ++split.number) {

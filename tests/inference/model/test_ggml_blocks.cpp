@@ -151,6 +151,7 @@ TEST(GgmlBlocks, everyTypeOpensAndNonFiniteScalesAreRefusedWhenRead) {
         testing::TinyModelOptions options;
         options.layers = 1;
         options.hidden = options.ffn = 256;
+        options.headSize = 64;
         options.weights = options.embedding = type;
         testing::GgufWriter writer = testing::tinyModel(options);
         testing::GgufWriter::Tensor* down = writer.tensor("blk.0.ffn_down.weight");
