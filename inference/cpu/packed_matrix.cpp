@@ -14,7 +14,14 @@ PackedKind packedKind(TensorType type) {
             return PackedKind::q4Offset;
         case TensorType::q8_0:
             return PackedKind::q8;
-        case TensorType::int4:  // not packed yet
+        case TensorType::q5_0:  // not packed yet, and so on
+        case TensorType::q5_1:
+        case TensorType::q2_k:
+        case TensorType::q3_k:
+        case TensorType::q4_k:
+        case TensorType::q5_k:
+        case TensorType::q6_k:
+        case TensorType::int4:
         case TensorType::f16:
             return PackedKind::f16;
         case TensorType::bf16:

@@ -4,6 +4,7 @@
 
 #include "inference/model/folder_checkpoint.h"
 #include "inference/model/gguf_checkpoint.h"
+#include "inference/model/gguf_metadata.h"
 
 namespace edgechat::inference {
 
@@ -32,7 +33,15 @@ uint64_t Checkpoint::fileBytes() const {
 Result<void> Checkpoint::readRows(const TensorInfo& tensor, int64_t firstRow, int64_t rowCount,
                                   std::byte* out) const {
     assert(firstRow >= 0 && rowCount >= 0 && firstRow + rowCount <= tensor.rows);
-    return tensor.source->read(firstRow, rowCount, out);
+    if (Result<void> read = tensor.source->read(firstRow, rowCount, out); !read) return read;
+    const int64_t blocks = rowCount * (tensor.columns / blockElements(tensor.type, tensor.groupSize));
+    if (finiteBlocks(tensor.type, out, blocks, tensor.groupSize)) return {};
+    return Error{ErrorCode::badInput,
+                 "cannot read the model",
+                 m_path.string(),
+                 "tensor " + quotedForMessage(tensor.name),
+                 "an infinity or a NaN in its scales or values",
+                 "finite numbers; the file is damaged"};
 }
 
 Result<std::vector<float>> Checkpoint::readVector(const TensorInfo& tensor) const {

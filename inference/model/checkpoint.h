@@ -125,7 +125,8 @@ class Checkpoint {
     uint64_t fileBytes() const;  ///< of all files with weights
 
     /// Reads rows [firstRow, firstRow + rowCount) of a tensor as its type says into `out` (rowCount *
-    /// rowBytes()). Fails when a file was cut short or went away since it was opened.
+    /// rowBytes()). Fails when a file was cut short or went away since it was opened, and when a scale or
+    /// value is not a finite number.
     Result<void> readRows(const TensorInfo& tensor, int64_t firstRow, int64_t rowCount, std::byte* out) const;
     /// Reads a whole vector as fp32.
     Result<std::vector<float>> readVector(const TensorInfo& tensor) const;

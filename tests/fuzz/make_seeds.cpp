@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "tests/data/gguf_writer.h"
+#include "tests/fuzz/gguf_input.h"
 
 int main(int count, char** arguments) {
     using namespace edgechat::testing;
@@ -22,10 +23,34 @@ int main(int count, char** arguments) {
     options.layers = 1;
     options.hidden = options.ffn = 32;
     options.heads = options.kvHeads = 2;
-    for (TensorType type :
-         {TensorType::f16, TensorType::bf16, TensorType::q4_0, TensorType::q4_1, TensorType::q8_0}) {
+    for (TensorType type : {TensorType::f16, TensorType::bf16, TensorType::q4_0, TensorType::q4_1,
+                            TensorType::q5_0, TensorType::q5_1, TensorType::q8_0}) {
         options.weights = options.embedding = type;
         options.tiedHead = type != TensorType::q4_0;
+        const char* name = edgechat::inference::tensorTypeName(type);
+        written = written && writeTinyModel(gguf / name, options);
+    }
+    options.tiedHead = true;
+    const GgufWriter falcon = tinyFalcon(options, true);
+    written = written && falcon.write(gguf / "falcon");
+    const std::vector<GgufWriter> parts = splitModel(falcon, 2);
+    std::ofstream(gguf / "parts", std::ios::binary) << parts[0].bytes() << kNextPart << parts[1].bytes();
+    GgufWriter yarn = tinyModel(options);
+    yarn.text("llama.rope.scaling.type", "yarn");
+    yarn.f32("llama.rope.scaling.factor", 4);
+    yarn.tensors.push_back({"blk.0.attn_q.bias", 0, {32}, std::string(128, '\0'), {}});
+    written = written && yarn.write(gguf / "yarn");
+    GgufWriter factors = tinyModel(options);
+    factors.tensors.push_back({"rope_freqs.weight", 0, {8}, std::string(32, '\x3f'), {}});
+    written = written && factors.write(gguf / "factors");
+    // Super-blocks need rows of 256.
+    options.hidden = options.ffn = 256;
+    options.heads = options.kvHeads = 1;
+    options.headSize = 256;
+    for (TensorType type :
+         {TensorType::q2_k, TensorType::q3_k, TensorType::q4_k, TensorType::q5_k, TensorType::q6_k}) {
+        options.weights = type;
+        options.embedding = TensorType::q2_k;
         const char* name = edgechat::inference::tensorTypeName(type);
         written = written && writeTinyModel(gguf / name, options);
     }
