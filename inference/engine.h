@@ -84,6 +84,10 @@ class Engine {
   public:
     static Result<std::unique_ptr<Engine>> load(const std::filesystem::path& model, const EngineOptions& options,
                                                 const LoadProgress& progress = {});
+    /// The same with a checkpoint that is open already.
+    static Result<std::unique_ptr<Engine>> load(std::unique_ptr<Checkpoint> checkpoint,
+                                                const EngineOptions& options,
+                                                const LoadProgress& progress = {});
     ~Engine();
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
@@ -110,7 +114,7 @@ class Engine {
     Result<void> score(std::span<const int> tokens,
                        const std::function<bool(int position, std::span<const float> logits)>& visit);
 
-    /// Forgets all cached tokens after the first `tokens`.
+    /// Forgets all cached tokens after the first `tokens`; with a sliding window perhaps all.
     void truncateCache(int tokens);
 
   private:

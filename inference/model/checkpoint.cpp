@@ -24,6 +24,10 @@ Result<std::unique_ptr<Checkpoint>> Checkpoint::openVocabulary(const std::filesy
     return std::unique_ptr<Checkpoint>(new Checkpoint(path, std::move(*content)));
 }
 
+std::unique_ptr<Checkpoint> Checkpoint::fromContent(std::filesystem::path path, CheckpointContent content) {
+    return std::unique_ptr<Checkpoint>(new Checkpoint(std::move(path), std::move(content)));
+}
+
 uint64_t Checkpoint::fileBytes() const {
     uint64_t bytes = 0;
     for (const auto& file : m_content.files) bytes += file->bytes();

@@ -112,6 +112,10 @@ class Checkpoint {
     /// lack tensors, and config() holds only names.
     static Result<std::unique_ptr<Checkpoint>> openVocabulary(const std::filesystem::path& path);
 
+    /// A checkpoint made of parts that need no further checks.
+    /// @param path  for messages
+    static std::unique_ptr<Checkpoint> fromContent(std::filesystem::path path, CheckpointContent content);
+
     const std::filesystem::path& path() const { return m_path; }
     const ModelConfig& config() const { return m_content.config; }
     const ModelTensors& tensors() const { return m_content.tensors; }

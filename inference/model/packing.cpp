@@ -19,28 +19,6 @@ float readHalf(const std::byte* in) {
     return halfToFloat(half);
 }
 
-/// Q8_0: the codes are taken against the scale as fp16 holds it. A block that holds a value that is no finite
-/// number gets a scale that is none, which the packer refuses.
-void quantizeToQ8(const float* values, int64_t count, std::byte* out) {
-    for (int64_t first = 0; first < count; first += kGroup, out += 2 + kGroup) {
-        const float* block = values + first;
-        float largest = 0;
-        for (int i = 0; i < kGroup; ++i) {
-            const float magnitude = std::fabs(block[i]);
-            if (!(magnitude <= largest)) largest = magnitude;  // also takes over a NaN
-        }
-        float scale = storeHalf(out, floatToHalf(largest / 127.0f));
-        // A small scale may have been rounded down so far that the largest value would not fit any more.
-        if (127.5f * scale < largest) scale = storeHalf(out, static_cast<uint16_t>(floatToHalf(scale) + 1));
-        const float inverse = scale > 0 && std::isfinite(scale) ? 1.0f / scale : 0.0f;
-        for (int i = 0; i < kGroup; ++i) {
-            const float code =
-                inverse > 0 ? std::clamp(std::nearbyint(block[i] * inverse), -127.0f, 127.0f) : 0;
-            out[2 + i] = static_cast<std::byte>(static_cast<int8_t>(code));
-        }
-    }
-}
-
 }  // namespace
 
 bool packsNatively(TensorType type) {
@@ -95,9 +73,29 @@ void transcodeRow(const TensorInfo& tensor, const std::byte* stored, std::byte* 
     std::vector<float> values(static_cast<size_t>(tensor.columns));
     dequantizeRow(tensor, stored, values.data());
     if (keptType(tensor) == TensorType::q8_0) {
-        quantizeToQ8(values.data(), tensor.columns, out);
+        quantizeToQ8_0(values.data(), tensor.columns, out);
     } else {
         std::memcpy(out, values.data(), values.size() * sizeof(float));
+    }
+}
+
+void quantizeToQ8_0(const float* values, int64_t count, std::byte* out) {
+    for (int64_t first = 0; first < count; first += kGroup, out += 2 + kGroup) {
+        const float* block = values + first;
+        float largest = 0;
+        for (int i = 0; i < kGroup; ++i) {
+            const float magnitude = std::fabs(block[i]);
+            if (!(magnitude <= largest)) largest = magnitude;  // also takes over a NaN
+        }
+        float scale = storeHalf(out, floatToHalf(largest / 127.0f));
+        // A small scale may have been rounded down so far that the largest value would not fit any more.
+        if (127.5f * scale < largest) scale = storeHalf(out, static_cast<uint16_t>(floatToHalf(scale) + 1));
+        const float inverse = scale > 0 && std::isfinite(scale) ? 1.0f / scale : 0.0f;
+        for (int i = 0; i < kGroup; ++i) {
+            const float code =
+                inverse > 0 ? std::clamp(std::nearbyint(block[i] * inverse), -127.0f, 127.0f) : 0;
+            out[2 + i] = static_cast<std::byte>(static_cast<int8_t>(code));
+        }
     }
 }
 

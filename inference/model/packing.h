@@ -41,6 +41,11 @@ std::string keptTypeLoss(const TensorInfo& tensor);
 /// @param out     columns / blockElements * blockBytes of the kept type
 void transcodeRow(const TensorInfo& tensor, const std::byte* stored, std::byte* out);
 
+/// Writes `count` values, a multiple of kGroup, as blocks of Q8_0. The codes are taken against the scale as
+/// fp16 holds it. A block with a value that is no finite number gets a scale that is none, which packing
+/// refuses.
+void quantizeToQ8_0(const float* values, int64_t count, std::byte* out);
+
 /// Turns one block of ggml's Q4_K (256 elements, 144 bytes) into eight blocks of Q4_1 (160 bytes): the codes
 /// stay, a sub-block's scale and minimum are rounded to fp16.
 void q4kToQ4_1(const std::byte* block, std::byte* out);

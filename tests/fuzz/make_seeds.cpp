@@ -6,8 +6,35 @@
 #include "tests/data/gguf_writer.h"
 #include "tests/fuzz/gguf_input.h"
 
+using namespace edgechat::testing;
+
+namespace {
+
+// A model with all types of super-blocks, which need rows of 256: those matrices have two rows.
+GgufWriter superBlocks() {
+    TinyModelOptions options;
+    options.layers = options.heads = options.kvHeads = 1;
+    options.hidden = 256;
+    options.headSize = options.ffn = 2;
+    options.weights = TensorType::f32;
+    options.embedding = TensorType::q2_k;
+    GgufWriter model = tinyModel(options);
+    const std::pair<const char*, TensorType> types[] = {{"attn_q", TensorType::q2_k},
+                                                        {"attn_k", TensorType::q3_k},
+                                                        {"attn_v", TensorType::q4_k},
+                                                        {"ffn_gate", TensorType::q5_k},
+                                                        {"ffn_up", TensorType::q6_k}};
+    for (const auto& [name, type] : types) {
+        GgufWriter::Tensor* tensor = model.tensor(std::string("blk.0.") + name + ".weight");
+        tensor->type = ggufTensorTypeId(type);
+        tensor->data = encodeTensor(type, std::vector<float>(512, 0.5f));
+    }
+    return model;
+}
+
+}  // namespace
+
 int main(int count, char** arguments) {
-    using namespace edgechat::testing;
     if (count != 2) {
         std::fputs("usage: fuzz_seeds FOLDER\n", stderr);
         return 2;
@@ -43,17 +70,7 @@ int main(int count, char** arguments) {
     GgufWriter factors = tinyModel(options);
     factors.tensors.push_back({"rope_freqs.weight", 0, {8}, std::string(32, '\x3f'), {}});
     written = written && factors.write(gguf / "factors");
-    // Super-blocks need rows of 256.
-    options.hidden = options.ffn = 256;
-    options.heads = options.kvHeads = 1;
-    options.headSize = 256;
-    for (TensorType type :
-         {TensorType::q2_k, TensorType::q3_k, TensorType::q4_k, TensorType::q5_k, TensorType::q6_k}) {
-        options.weights = type;
-        options.embedding = TensorType::q2_k;
-        const char* name = edgechat::inference::tensorTypeName(type);
-        written = written && writeTinyModel(gguf / name, options);
-    }
+    written = written && superBlocks().write(gguf / "super_blocks");
     // Small ones let the fuzzer reach the container's rules faster.
     GgufWriter head;
     head.text("general.architecture", "llama");

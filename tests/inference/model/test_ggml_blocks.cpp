@@ -80,29 +80,31 @@ TEST(GgmlBlocks, valuesAreThoseOfTheGgufPackage) {
     }
 }
 
+// Bytes of a block at which ggml keeps its fp16 scales: d, and m or dmin.
+const std::pair<TensorType, std::vector<size_t>> kScalePlaces[] = {
+    {TensorType::q4_0, {0}},    {TensorType::q4_1, {0, 2}}, {TensorType::q5_0, {0}},
+    {TensorType::q5_1, {0, 2}}, {TensorType::q8_0, {0}},    {TensorType::q2_k, {80, 82}},
+    {TensorType::q3_k, {108}},  {TensorType::q4_k, {0, 2}}, {TensorType::q5_k, {0, 2}},
+    {TensorType::q6_k, {208}}};
+
 TEST(GgmlBlocks, everyScaleMustBeFinite) {
-    for (const TensorType type : kBlockTypes) {
-        const BlockLayout& layout = blockLayout(type);
+    for (const auto& [type, places] : kScalePlaces) {
+        const auto size = static_cast<size_t>(blockBytes(type));
         // All bytes but the scales may be anything.
-        std::vector<uint8_t> blocks(static_cast<size_t>(3 * layout.bytes), 0xff);
-        const auto setScales = [&](uint16_t bits) {
-            for (int block = 0; block < 3; ++block) {
-                for (int i = 0; i < layout.scales; ++i) {
-                    uint8_t* scale = blocks.data() + block * layout.bytes + layout.scalesAt + 2 * i;
-                    scale[0] = static_cast<uint8_t>(bits & 255);
-                    scale[1] = static_cast<uint8_t>(bits >> 8);
-                }
-            }
-        };
-        setScales(0x7bff);  // the largest
+        std::vector<uint8_t> blocks(3 * size, 0xff);
+        for (size_t block = 0; block < 3; ++block) {
+            for (const size_t place : places) blocks[block * size + place + 1] = 0x7b;  // 65504, the largest
+        }
         EXPECT_TRUE(finiteBlocks(type, blocks.data(), 3)) << tensorTypeName(type);
-        for (int i = 0; i < layout.scales; ++i) {
-            for (const uint8_t high : {0x7c, 0xfc, 0x7e}) {  // infinities and a NaN
-                setScales(0x7bff);
-                blocks[static_cast<size_t>(2 * layout.bytes + layout.scalesAt + 2 * i + 1)] = high;
-                EXPECT_FALSE(finiteBlocks(type, blocks.data(), 3)) << tensorTypeName(type) << " scale " << i;
+        for (const size_t place : places) {
+            uint8_t& byte = blocks[2 * size + place + 1];
+            for (const auto high : {uint8_t{0x7c}, uint8_t{0xfc}, uint8_t{0x7e}}) {  // infinities and NaNs
+                byte = high;
+                EXPECT_FALSE(finiteBlocks(type, blocks.data(), 3))
+                    << tensorTypeName(type) << " byte " << place;
                 EXPECT_TRUE(finiteBlocks(type, blocks.data(), 2)) << tensorTypeName(type);
             }
+            byte = 0x7b;
         }
     }
 }
