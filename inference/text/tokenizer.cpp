@@ -1,6 +1,7 @@
 #include "inference/text/tokenizer.h"
 
 #include "inference/model/gguf.h"
+#include "inference/text/bpe_tokenizer.h"
 #include "inference/text/vocabulary_tokenizer.h"
 
 namespace edgechat::inference {

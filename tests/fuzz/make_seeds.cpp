@@ -1,4 +1,4 @@
-// Writes the corpora that fuzzing begins with: make_seeds FOLDER makes FOLDER/gguf and FOLDER/text.
+// Writes the corpora that fuzzing begins with: make_seeds FOLDER makes a folder in it for each subject.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -30,6 +30,70 @@ GgufWriter superBlocks() {
         tensor->data = encodeTensor(type, std::vector<float>(512, 0.5f));
     }
     return model;
+}
+
+}  // namespace
+
+namespace {
+
+// The small tokenizer.json, with one component or another.
+bool writeTokenizerSeeds(const std::filesystem::path& folder) {
+    const char* const kBase =
+        R"("model": {"type": "BPE", "vocab": {"<unk>": 0, "a": 1, "b": 2, "ab": 3, "\u2581": 4, "\u2581a": 5, "1": 6,
+           "\u0120": 7, "\u0120a": 8, "<0x0A>": 9}, "merges": ["a b", ["\u2581", "a"], "\u0120 a"],
+           "byte_fallback": true, "fuse_unk": true, "ignore_merges": true, "unk_token": "<unk>"})";
+    const char *const kParts[] =
+        {
+            R"("added_tokens": [{"id": 10, "content": "<s>", "special": true}, {"id": 11, "content": "<x>", "lstrip": true,
+           "rstrip": true, "single_word": true, "normalized": true}])",
+            R"("normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "\u2581"},
+           {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"},
+           {"type": "Strip", "strip_left": true, "strip_right": true},
+           {"type": "Replace", "pattern": {"Regex": "[0-9]+(?=a)"},
+                      "content" : "ab"
+}]
+},
+           "decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "\u2581"},
+           "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"},
+           {"type": "Strip", "content": " ", "start": 1, "stop": 0}]})",
+        R"("pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Punctuation", "behavior": "Contiguous"},
+           {"type": "ByteLevel", "add_prefix_space": true, "use_regex": true},
+           {"type": "Digits", "individual_digits": false},
+           {"type": "Split", "pattern": {"Regex": "(?i:'s|'t)|[^\\r\\n\\p{L}]?\\p{L}+|\\s+(?!\\S)|\\d{1,3}"},
+            "behavior": "MergedWithNext", "invert": true}]}, "decoder": {"type": "ByteLevel"})",
+        R"("pre_tokenizer": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first", "split": true},
+           "decoder": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first"},
+           "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>"}}],
+           "special_tokens": {"<s>": {"ids": [10]}}})",
+        R"("pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Whitespace"}, {"type": "WhitespaceSplit"},
+           {"type": "Split", "pattern": {"String": "ab"}, "behavior": "MergedWithPrevious"}]})"
+}
+;
+bool written = true;
+const auto write = [&written](const std::filesystem::path& path, const std::string& content) {
+    std::ofstream file(path, std::ios::binary);
+    file << content;
+    written = written && file.good();
+};
+std::error_code error;
+std::filesystem::create_directories(folder / "tokenizer_json", error);
+std::filesystem::create_directories(folder / "tiktoken", error);
+for (size_t i = 0; i < std::size(kParts); ++i) {
+    write(folder / "tokenizer_json" / std::to_string(i),
+          "{" + std::string(kBase) + ", " + kParts[i] + ", " + kParts[0] + "}");
+    write(folder / "tokenizer_json" / ("part" + std::to_string(i)),
+          "{" + std::string(kBase) + ", " + kParts[i] + "}");
+}
+constexpr const char* kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+std::string ranks;
+for (int byte = 0; byte < 256; ++byte) {
+    ranks += {kDigits[byte >> 2], kDigits[(byte & 3) << 4], '=', '='};
+    ranks += " " + std::to_string(byte) + "\n";
+}
+write(folder / "tiktoken" / "bytes", ranks);
+write(folder / "tiktoken" / "words", ranks + "YWI= 256\nYmM= 257\nYWJj 258\n");
+write(folder / "tiktoken" / "short", "IQ== 0\nIg== 1\n");
+return written;
 }
 
 }  // namespace
@@ -98,6 +162,7 @@ int main(int count, char** arguments) {
         file << texts[i];
         written = written && file.good();
     }
+    written = written && writeTokenizerSeeds(arguments[1]);
     if (!written) std::fprintf(stderr, "fuzz_seeds: cannot write below %s\n", arguments[1]);
     return written ? 0 : 1;
 }
