@@ -15,7 +15,8 @@ std::vector<int> Tokenizer::encodeSegments(const std::vector<PromptSegment>& seg
     };
     for (const PromptSegment& segment : segments) {
         if (segment.controlToken < 0) {
-            text += segment.text;
+            if (segment.start != RunStart::joined) flush();
+            text += std::string_view(segment.text).substr(segment.start == RunStart::impliedSpace ? 1 : 0);
             continue;
         }
         flush();

@@ -1,9 +1,46 @@
-// Writes the corpora that fuzzing begins with: make_seeds FOLDER makes FOLDER/gguf and FOLDER/text.
+// Writes the corpora that fuzzing begins with: make_seeds FOLDER makes FOLDER/gguf, FOLDER/text and
+// FOLDER/template.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 
 #include "tests/data/gguf_writer.h"
+
+namespace {
+
+// Each statement, operator, filter and method in some template.
+bool writeTemplates(const std::filesystem::path& folder) {
+    static const char* const kTemplates[] = {
+        edgechat::testing::kChatMlTemplate,
+        "{%- for m in messages -%}\n{{ '[INST] ' + m.content | trim + ' [/INST]' }}{%- endfor %}",
+        "{% set ns = namespace(a=0, t='') %}{% for m in messages if m.role != 'system' %}{% set ns.a = ns.a "
+        "+ 1 %}"
+        "{{ loop.index ~ loop.last ~ loop.cycle('a', 'b') }}{% if ns.a > 2 %}{% break %}{% else %}{% "
+        "continue %}"
+        "{% endif %}{% else %}none{% endfor %}{{ ns.a // 2 * 3 % 2 - 1 ** 2 / 1.5 }}",
+        "{% macro f(a, b='x') %}({{ a }}{{ b | upper }}){% endmacro %}{{ f(messages[0]['content'][1:-1:2], "
+        "b=[1, none]) }}",
+        "{% set t | replace('a', 'b') %}{{ messages | tojson(indent=2) }}{% endset %}{{ t.split('\\n')[::-1] "
+        "| join('-') }}",
+        "{{ messages | selectattr('role', 'equalto', 'user') | map(attribute='content') | list | length }}"
+        "{{ messages[-1].content.strip('x').title() | indent(2, true) }}{% filter lower %}A{% endfilter %}",
+        "{% with a = {'k': (1, 2)} %}{% for k, v in a.items() %}{{ k }}{{ v }}{% endfor %}{% endwith %}"
+        "{% raw %}{{ x }}{% endraw %}{# c #}{% generation %}x{% endgeneration %}{{ range(3) | sum ~ "
+        "strftime_now('%d %b %Y') }}",
+        "{% if messages is defined and not 'a' in 'b' or 1 < 2 <= 3 %}{{ raise_exception('x') if tools else "
+        "messages | sort(attribute='role') | unique | first | string }}{% elif no %}{% endif %}"};
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    bool written = true;
+    for (size_t i = 0; i < std::size(kTemplates); ++i) {
+        std::ofstream file(folder / std::to_string(i), std::ios::binary);
+        file << static_cast<char>(i) << kTemplates[i] << '\0' << "hello\n <|im_start|> \xff";
+        written = written && file.good();
+    }
+    return written;
+}
+
+}  // namespace
 
 int main(int count, char** arguments) {
     using namespace edgechat::testing;
@@ -56,6 +93,7 @@ int main(int count, char** arguments) {
         file << texts[i];
         written = written && file.good();
     }
+    written = writeTemplates(std::filesystem::path(arguments[1]) / "template") && written;
     if (!written) std::fprintf(stderr, "fuzz_seeds: cannot write below %s\n", arguments[1]);
     return written ? 0 : 1;
 }
