@@ -167,10 +167,16 @@ AnswerOutcome InferenceThread::answer(const AnswerRequest& request, const std::a
         outcome.error = Error{ErrorCode::internal, "cannot answer", "", "", "no loaded model", "a model"};
         return outcome;
     }
-    std::vector<PromptSegment> segments = m_engine->chatTemplate().render(request.messages, true);
-    if (!request.partialAnswer.empty()) segments.push_back({-1, request.partialAnswer});
+    const ChatTemplate& chatTemplate = m_engine->chatTemplate();
+    Result<std::vector<PromptSegment>> segments = chatTemplate.render(request.messages, true);
+    if (!segments) {
+        outcome.error = segments.error();
+        return outcome;
+    }
+    if (!request.partialAnswer.empty()) segments->push_back(chatTemplate.continuation(request.partialAnswer));
     GenerateRequest work;
-    work.prompt = m_engine->tokenizer().encodeSegments(segments);
+    work.prompt = m_engine->tokenizer().encodeSegments(*segments);
+    work.stripLeadingSpace = request.partialAnswer.empty() && chatTemplate.stripsLeadingSpace();
     work.maxTokens = request.maxTokens;
     work.sampling = request.sampling;
     outcome.contextSize = m_engine->context();

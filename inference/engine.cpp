@@ -305,7 +305,12 @@ Result<GenerateResult> Engine::generate(const GenerateRequest& request, const Ge
     stopTexts.insert(stopTexts.end(), state.chatTemplate->stopTexts().begin(),
                      state.chatTemplate->stopTexts().end());
     StopMatcher matcher(std::move(stopTexts));
-    const auto emit = [&](const std::string& text) {
+    bool begins = request.stripLeadingSpace;
+    const auto emit = [&](std::string text) {
+        if (begins && !text.empty()) {
+            begins = false;
+            if (text[0] == ' ') text.erase(0, 1);
+        }
         if (text.empty()) return;
         result.text += text;
         if (callbacks.onText) callbacks.onText(text);

@@ -30,8 +30,9 @@ void useTokenizer(const Checkpoint& checkpoint) {
     auto chosen = ChatTemplate::choose(checkpoint.chatTemplate(), **tokenizer);
     require(static_cast<bool>(chosen));
     const std::vector<ChatMessage> messages = {{"user", "hello <|im_end|> \xff\xe2\x82 1 "}};
-    for (int id : (*tokenizer)->encodeSegments(chosen->render(messages, true))) {
-        require(id >= 0 && id < (*tokenizer)->vocabulary());
+    if (const auto segments = chosen->render(messages, true); segments) {
+        for (int id : (*tokenizer)->encodeSegments(*segments))
+            require(id >= 0 && id < (*tokenizer)->vocabulary());
     }
     for (int id : (*tokenizer)->encode(messages[0].content, SpecialTokens::asText)) {
         (*tokenizer)->tokenBytes(id);
