@@ -4,7 +4,6 @@
 
 #include <QFileInfo>
 
-#include <algorithm>
 #include <utility>
 
 #include "app/format.h"
@@ -28,15 +27,6 @@ QString deviceText(Device device) {
             break;
     }
     return QStringLiteral("CPU");
-}
-
-/// A text that ends or begins a turn in the model's template and that it cannot tell from what a user wrote.
-std::string turnMarker(const ChatTemplate& chatTemplate, const std::string& draft) {
-    for (const std::string& text : chatTemplate.stopTexts()) {
-        const std::string marker = text.substr(std::min(text.find_first_not_of("\n "), text.size()));
-        if (!marker.empty() && draft.find(marker) != std::string::npos) return marker;
-    }
-    return {};
 }
 
 /// Adds to a doesNotFit failure how much would be needed, and what context would fit.
@@ -165,7 +155,7 @@ LoadedModel InferenceThread::describe(const QString& path) const {
         config.name.empty() ? QFileInfo(path).completeBaseName() : QString::fromStdString(config.name);
     model.family = familyName(QString::fromStdString(config.architecture));
     model.chatTemplate = QString::fromStdString(m_engine->chatTemplate().name());
-    model.templateSubstituted = m_engine->chatTemplate().isSubstitute();
+    model.templateProblem = QString::fromStdString(m_engine->chatTemplate().problem());
     model.quantization = QString::fromStdString(config.quantization);
     model.device = deviceText(m_engine->device());
     model.parameters = config.parameters;
@@ -185,10 +175,16 @@ AnswerOutcome InferenceThread::answer(const AnswerRequest& request, const std::a
         outcome.error = Error{ErrorCode::internal, "cannot answer", "", "", "no loaded model", "a model"};
         return outcome;
     }
-    std::vector<PromptSegment> segments = m_engine->chatTemplate().render(request.messages, true);
-    if (!request.partialAnswer.empty()) segments.push_back({-1, request.partialAnswer});
+    const ChatTemplate& chatTemplate = m_engine->chatTemplate();
+    Result<std::vector<PromptSegment>> segments = chatTemplate.render(request.messages, true);
+    if (!segments) {
+        outcome.error = segments.error();
+        return outcome;
+    }
+    if (!request.partialAnswer.empty()) segments->push_back(chatTemplate.continuation(request.partialAnswer));
     GenerateRequest work;
-    work.prompt = m_engine->tokenizer().encodeSegments(segments);
+    work.prompt = m_engine->tokenizer().encodeSegments(*segments);
+    work.stripLeadingSpace = request.partialAnswer.empty() && chatTemplate.stripsLeadingSpace();
     work.maxTokens = request.maxTokens;
     work.sampling = request.sampling;
     outcome.contextSize = m_engine->context();
@@ -230,7 +226,7 @@ void InferenceThread::countDraft() {
     QString marker;
     if (m_engine != nullptr) {
         tokens = static_cast<int>(m_engine->tokenizer().encode(*draft, SpecialTokens::asText).size());
-        marker = QString::fromStdString(turnMarker(m_engine->chatTemplate(), *draft));
+        marker = QString::fromStdString(m_engine->chatTemplate().warnsAbout(*draft));
     }
     m_mailbox.post([this, tokens, marker] { Q_EMIT counted(tokens, marker); });
 }

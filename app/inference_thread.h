@@ -20,9 +20,10 @@ namespace edgechat::app {
 /// What a loaded model is.
 struct LoadedModel {
     QString name, family, quantization;
-    QString chatTemplate;  ///< the form in which a conversation is written; "none": plain completion
-    bool templateSubstituted = false;  ///< the model carries a template that cannot be used
-    QString device;                    ///< "CPU"
+    QString chatTemplate;     ///< the form in which a conversation is written; "none": plain completion
+    QString templateProblem;  ///< why the template that it carries cannot be used; empty if it can or there
+                              ///< is none
+    QString device;           ///< "CPU"
     quint64 parameters = 0;
     int contextSize = 0;
     int trainedContext = 0;  ///< tokens

@@ -43,19 +43,13 @@ bool ModelHost::completesText() const {
 }
 
 QString ModelHost::templateNote() const {
-    if (!m_model.templateSubstituted) {
-        if (!completesText()) return {};
+    if (!completesText()) return {};
+    if (m_model.templateProblem.isEmpty())
         return tr("This model has no chat template: it continues your text instead of answering.");
-    }
-    if (completesText()) {
-        return tr(
-            "The chat template that this model carries cannot be used here, so it continues your text "
-            "instead of answering.");
-    }
-    return tr("The chat template that this model carries cannot be used here. The conversation is written in "
-              "the "
-              "form \u201C%1\u201D instead; answers may be worse for it.")
-        .arg(m_model.chatTemplate);
+    return tr("The chat template that this model carries cannot be used here, so it continues your text "
+              "instead of "
+              "answering (%1).")
+        .arg(m_model.templateProblem);
 }
 
 QString ModelHost::sizeText() const {

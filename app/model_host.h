@@ -55,7 +55,7 @@ class ModelHost : public QObject {
     int contextSize() const { return m_model.contextSize; }
     int trainedContext() const { return m_model.trainedContext; }  ///< tokens
     bool completesText() const;                                    ///< it continues a text and has no turns
-    QString templateNote() const;  ///< that and why it is given another form than its own; empty if it is not
+    QString templateNote() const;  ///< that it does, and why; empty if it does not
     qint64 weightBytes() const { return m_model.weightBytes; }
     qint64 kvBytes() const { return m_model.kvBytes; }
     bool startup() const { return m_startup; }  ///< nothing has been loaded since the program started

@@ -19,11 +19,16 @@ struct AnswerOptions {
 Result<AnswerOptions> readAnswerOptions(const Arguments& arguments);
 
 /// A conversation as the model's template writes it, up to where the answer begins.
-std::vector<int> encodeConversation(const inference::Engine& engine,
-                                    const std::vector<inference::ChatMessage>& messages);
+Result<std::vector<int>> encodeConversation(const inference::Engine& engine,
+                                            const std::vector<inference::ChatMessage>& messages);
 
-/// Generates until the end, SIGINT, or stdout takes no more. Without --json the text goes to stdout as it comes, with
-/// a newline at its end.
+/// Says what a person should know about the message that was added last: that it may pass for another role's,
+/// that the template has no place for a system message, that there is no usable template.
+void warnAboutMessages(const inference::ChatTemplate& chatTemplate,
+                       const std::vector<inference::ChatMessage>& messages, Output& output);
+
+/// Generates until the end, SIGINT, or stdout takes no more. Without --json the text goes to stdout as it
+/// comes, with a newline at its end.
 Result<inference::GenerateResult> answer(inference::Engine& engine, const std::vector<int>& prompt,
                                          const AnswerOptions& options, Output& output);
 

@@ -131,11 +131,11 @@ Result<std::unique_ptr<Engine>> loadEngine(const std::string& model, const Engin
     return engine;
 }
 
-Result<Vocabulary> openVocabulary(const std::string& model) {
+Result<Vocabulary> openVocabulary(const std::string& model, Need need) {
     const Result<std::filesystem::path> path = modelPath(model);
     if (!path) return path.error();
-    Vocabulary vocabulary;
-    Result<std::unique_ptr<Checkpoint>> checkpoint = Checkpoint::open(*path);
+    Result<std::unique_ptr<Checkpoint>> checkpoint =
+        need == Need::wholeModel ? Checkpoint::open(*path) : Checkpoint::openVocabulary(*path);
     if (!checkpoint) return checkpoint.error();
     Result<std::unique_ptr<Tokenizer>> tokenizer = makeTokenizer(**checkpoint);
     if (!tokenizer) return tokenizer.error();

@@ -36,7 +36,10 @@ struct Vocabulary {
     std::unique_ptr<inference::Checkpoint> checkpoint;
     std::unique_ptr<inference::Tokenizer> tokenizer;
 };
-Result<Vocabulary> openVocabulary(const std::string& model);
+/// MODEL checked whole, or for its tokenizer and template alone: then it may lack weights and be of any
+/// architecture.
+enum class Need { wholeModel, vocabulary };
+Result<Vocabulary> openVocabulary(const std::string& model, Need need);
 
 /// Ids of plain text, with BOS in front if the model adds one.
 std::vector<int> encodePlain(const inference::Tokenizer& tokenizer, const std::string& text);

@@ -4,6 +4,7 @@
 
 #include "inference/model/folder_checkpoint.h"
 #include "inference/model/gguf_checkpoint.h"
+#include "inference/model/gguf_metadata.h"
 
 namespace edgechat::inference {
 
@@ -23,6 +24,10 @@ Result<std::unique_ptr<Checkpoint>> Checkpoint::openVocabulary(const std::filesy
     return std::unique_ptr<Checkpoint>(new Checkpoint(path, std::move(*content)));
 }
 
+std::unique_ptr<Checkpoint> Checkpoint::fromContent(std::filesystem::path path, CheckpointContent content) {
+    return std::unique_ptr<Checkpoint>(new Checkpoint(std::move(path), std::move(content)));
+}
+
 uint64_t Checkpoint::fileBytes() const {
     uint64_t bytes = 0;
     for (const auto& file : m_content.files) bytes += file->bytes();
@@ -32,7 +37,15 @@ uint64_t Checkpoint::fileBytes() const {
 Result<void> Checkpoint::readRows(const TensorInfo& tensor, int64_t firstRow, int64_t rowCount,
                                   std::byte* out) const {
     assert(firstRow >= 0 && rowCount >= 0 && firstRow + rowCount <= tensor.rows);
-    return tensor.source->read(firstRow, rowCount, out);
+    if (Result<void> read = tensor.source->read(firstRow, rowCount, out); !read) return read;
+    const int64_t blocks = rowCount * (tensor.columns / blockElements(tensor.type, tensor.groupSize));
+    if (finiteBlocks(tensor.type, out, blocks, tensor.groupSize)) return {};
+    return Error{ErrorCode::badInput,
+                 "cannot read the model",
+                 m_path.string(),
+                 "tensor " + quotedForMessage(tensor.name),
+                 "an infinity or a NaN in its scales or values",
+                 "finite numbers; the file is damaged"};
 }
 
 Result<std::vector<float>> Checkpoint::readVector(const TensorInfo& tensor) const {

@@ -112,6 +112,10 @@ class Checkpoint {
     /// lack tensors, and config() holds only names.
     static Result<std::unique_ptr<Checkpoint>> openVocabulary(const std::filesystem::path& path);
 
+    /// A checkpoint made of parts that need no further checks.
+    /// @param path  for messages
+    static std::unique_ptr<Checkpoint> fromContent(std::filesystem::path path, CheckpointContent content);
+
     const std::filesystem::path& path() const { return m_path; }
     const ModelConfig& config() const { return m_content.config; }
     const ModelTensors& tensors() const { return m_content.tensors; }
@@ -127,7 +131,8 @@ class Checkpoint {
     uint64_t fileBytes() const;  ///< of files() together
 
     /// Reads rows [firstRow, firstRow + rowCount) of a tensor as its type says into `out` (rowCount *
-    /// rowBytes()). Fails when a file was cut short or went away since it was opened.
+    /// rowBytes()). Fails when a file was cut short or went away since it was opened, and when a scale or
+    /// value is not a finite number.
     Result<void> readRows(const TensorInfo& tensor, int64_t firstRow, int64_t rowCount, std::byte* out) const;
     /// Reads a whole vector as fp32.
     Result<std::vector<float>> readVector(const TensorInfo& tensor) const;

@@ -1,47 +1,45 @@
 #include "inference/model/gguf_checkpoint.h"
 
-#include "inference/model/gguf_fields.h"
 #include "inference/model/gguf_mapping.h"
 
 namespace edgechat::inference {
 
 namespace {
 
-Result<CheckpointContent> readFile(const std::filesystem::path& path, bool vocabularyOnly) {
-    CheckpointContent content;
-    Result<std::shared_ptr<const DataFile>> file = DataFile::open(path, "a GGUF file");
-    if (!file) return file.error();
-    content.files.push_back(*file);
-    Result<GgufContainer> container = readGguf((*file)->descriptor(), (*file)->bytes(), path.string());
-    if (!container) return container.error();
-    if (!vocabularyOnly) {
-        Result<LlamaModel> model = mapLlama(*container, *file);
-        if (!model) return model.error();
-        content.config = std::move(model->config);
-        content.tensors = std::move(model->tensors);
-        content.allTensors = std::move(model->allTensors);
-    }
-    GgufFields fields(*container, path.string());
+Result<void> addTokenizer(GgufContainer& container, const std::string& fileName, CheckpointContent& content) {
+    GgufFields fields(container, fileName);
     content.chatTemplate = fields.textOr("tokenizer.chat_template", "");
-    if (vocabularyOnly) {
-        content.config.architecture = fields.textOr("general.architecture", "");
-        content.config.name = fields.textOr("general.name", "");
-    }
     if (!fields.ok()) return fields.error();
-    Result<TokenizerData> vocabulary = takeVocabulary(*container, path.string());
+    Result<TokenizerData> vocabulary = takeVocabulary(container, fileName, content.warnings);
     if (!vocabulary) return vocabulary.error();
     content.tokenizer = std::move(*vocabulary);
-    return content;
+    return {};
 }
 
 }  // namespace
 
 Result<CheckpointContent> readGgufCheckpoint(const std::filesystem::path& path) {
-    return readFile(path, false);
+    Result<GgufParts> parts = openGgufParts(path);
+    if (!parts) return parts.error();
+    Result<CheckpointContent> content = mapGgufModel(*parts, path.string());
+    if (!content) return content;
+    if (Result<void> added = addTokenizer(parts->container, path.string(), *content); !added)
+        return added.error();
+    return content;
 }
 
 Result<CheckpointContent> readGgufVocabulary(const std::filesystem::path& path) {
-    return readFile(path, true);
+    Result<GgufParts> parts = openFirstGgufPart(path);
+    if (!parts) return parts.error();
+    CheckpointContent content;
+    content.files = parts->files;
+    GgufFields fields(parts->container, path.string());
+    content.config.architecture = fields.textOr("general.architecture", "");
+    content.config.name = fields.textOr("general.name", "");
+    if (!fields.ok()) return fields.error();
+    if (Result<void> added = addTokenizer(parts->container, path.string(), content); !added)
+        return added.error();
+    return content;
 }
 
 }  // namespace edgechat::inference

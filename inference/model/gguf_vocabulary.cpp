@@ -1,19 +1,14 @@
-#include <algorithm>
-#include <array>
 #include <cmath>
 #include <string_view>
 #include <unordered_set>
 
+#include "inference/model/end_of_turn.h"
 #include "inference/model/gguf_fields.h"
 #include "inference/model/gguf_mapping.h"
 
 namespace edgechat::inference {
 
 namespace {
-
-// Control tokens that end an answer in the models we know; many files name only one of theirs as eos.
-constexpr std::string_view kEndSpellings[] = {"<|endoftext|>",   "<|im_end|>", "<|eot_id|>",    "<|eom_id|>",
-                                              "<|end_of_text|>", "<|end|>",    "<end_of_turn>", "</s>"};
 
 int readId(GgufFields& fields, const char* key, size_t tokens, int fallback) {
     if (!fields.has(key)) return fallback;
@@ -93,31 +88,19 @@ void checkMerges(GgufFields& fields, const std::vector<std::string>& merges) {
     }
 }
 
-void collectEndOfTurn(GgufFields& fields, TokenizerData& data) {
-    const auto add = [&data](int id) {
-        if (id < 0 || id == data.eos) return;
-        if (std::find(data.endOfTurn.begin(), data.endOfTurn.end(), id) == data.endOfTurn.end()) {
-            data.endOfTurn.push_back(id);
-        }
-    };
-    add(readId(fields, "tokenizer.ggml.eot_token_id", data.tokens.size(), -1));
-    add(readId(fields, "tokenizer.ggml.eom_token_id", data.tokens.size(), -1));
-    for (size_t i = 0; i < data.types.size(); ++i) {
-        if (data.types[i] != TokenType::control) continue;
-        if (std::find(std::begin(kEndSpellings), std::end(kEndSpellings), data.tokens[i]) !=
-            std::end(kEndSpellings)) {
-            add(static_cast<int>(i));
-        }
-    }
-}
-
 }  // namespace
 
-Result<TokenizerData> takeVocabulary(GgufContainer& container, const std::string& fileName) {
+Result<TokenizerData> takeVocabulary(GgufContainer& container, const std::string& fileName,
+                                     std::vector<std::string>& warnings) {
     GgufFields fields(container, fileName);
     TokenizerData data;
     data.model = fields.text("tokenizer.ggml.model");
     data.preTokenizer = fields.textOr("tokenizer.ggml.pre", "default");
+    if (data.model == "gpt2" && !fields.has("tokenizer.ggml.pre")) {
+        warnings.push_back(
+            "the file does not say how its tokenizer cuts words (tokenizer.ggml.pre); the \"default\" way is "
+            "taken, and texts may get other tokens than the model was trained with");
+    }
     const auto* tokens = fields.texts("tokenizer.ggml.tokens");
     if (!tokens) fields.fail("tokenizer.ggml.tokens", "no such key", "an array of texts");
     if (fields.ok() && tokens->empty()) fields.fail("tokenizer.ggml.tokens", "0 tokens", "a vocabulary");
@@ -150,7 +133,9 @@ Result<TokenizerData> takeVocabulary(GgufContainer& container, const std::string
     };
     if (merges) data.merges = take("tokenizer.ggml.merges");
     data.tokens = take("tokenizer.ggml.tokens");
-    collectEndOfTurn(fields, data);
+    addEndOfTurn(data, readId(fields, "tokenizer.ggml.eot_token_id", data.tokens.size(), -1));
+    addEndOfTurn(data, readId(fields, "tokenizer.ggml.eom_token_id", data.tokens.size(), -1));
+    addEndOfTurnBySpelling(data);
     if (!fields.ok()) return fields.error();
     return data;
 }

@@ -9,12 +9,11 @@
 
 namespace edgechat::inference {
 
-/// Element types that this engine reads. Block types hold 32 consecutive elements of a row (ggml's layout,
-/// little-endian): Q4_0 {f16 d; u8 qs[16]}, Q4_1 {f16 d, m; u8 qs[16]}, Q8_0 {f16 d; i8 qs[32]}.
-/// int4 is the form in which the readers of AWQ and compressed-tensors folders hand out rows, whatever the
+/// Element types that this engine reads: floats, ggml's block types (ggml_blocks.h has their layouts), and
+/// int4, the form in which the readers of AWQ and compressed-tensors folders hand out rows, whatever the
 /// file's layout: a block holds one group of g elements as {f32 scale; u8 zero; u8 unused[3]; u8 codes[(g +
 /// 1) / 2]}, element i in the low (even i) or high half of codes[i / 2], and is worth scale * (code - zero).
-enum class TensorType { f32, f16, bf16, q4_0, q4_1, q8_0, int4 };
+enum class TensorType { f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k, int4 };
 
 const char* tensorTypeName(TensorType type);
 /// @param groupSize  elements of a group, int4 only
@@ -44,6 +43,10 @@ void dequantizeRow(TensorType type, const void* source, int64_t columns, float* 
 inline void dequantizeRow(const TensorInfo& tensor, const void* source, float* out) {
     dequantizeRow(tensor.type, source, tensor.columns, out, tensor.groupSize);
 }
+
+/// Whether every scale and offset of `count` blocks, or every one of `count` floats, is a finite number.
+/// Costs little beside reading the blocks.
+bool finiteBlocks(TensorType type, const void* blocks, int64_t count, int groupSize = 0);
 
 float halfToFloat(uint16_t bits);
 uint16_t floatToHalf(float value);  ///< round to nearest even

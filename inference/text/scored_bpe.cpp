@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "inference/text/normalizer.h"
 #include "inference/text/symbol_merger.h"
 #include "inference/text/utf8.h"
 #include "inference/text/vocabulary_tokenizer.h"
@@ -40,26 +41,20 @@ class ScoredBpe final : public VocabularyTokenizer {
     }
 
   protected:
-    void encodeText(std::string_view text, std::vector<int>& ids) const override {
-        std::string marked(m_prefixesSpace ? kSpaceMark : "");
-        for (char byte : text) {
-            if (byte == ' ') {
-                marked += kSpaceMark;
-            } else {
-                marked += byte;
-            }
-        }
+    void encodePiece(const Piece& piece, std::vector<int>& ids) const override {
+        const std::string marked =
+            (m_prefixesSpace ? std::string(kSpaceMark) : "") + replaced(piece.text, " ", kSpaceMark);
         const std::string_view all = marked;
         SymbolMerger merger;
         for (size_t i = 0; i < all.size();) {
             const size_t length = nextUtf8(all.substr(i)).length;
-            merger.symbols.push_back({pieceId(all.substr(i, length)), i, length});
+            merger.symbols.push_back({findInText(all.substr(i, length)), i, length});
             i += length;
         }
         merger.merge([this, all](const Symbol& left, const Symbol& right) {
             const size_t length = left.length + right.length;
             if (length > m_longestPiece) return SymbolMerge{};
-            const int id = pieceId(all.substr(left.begin, length));
+            const int id = findInText(all.substr(left.begin, length));
             return id < 0 ? SymbolMerge{} : SymbolMerge{-m_data.scores[static_cast<size_t>(id)], id};
         });
         bool unknownBefore = false;
@@ -75,13 +70,6 @@ class ScoredBpe final : public VocabularyTokenizer {
     }
 
   private:
-    // Only pieces of text can come out of text: not "<s>" and not "<0x0A>", whatever a user types.
-    int pieceId(std::string_view piece) const {
-        const int id = find(piece);
-        const bool text = id >= 0 && (type(id) == TokenType::normal || type(id) == TokenType::userDefined);
-        return text ? id : -1;
-    }
-
     // A vocabulary without byte tokens has one unknown token for each run of characters that it lacks.
     bool appendBytes(std::string_view character, bool unknownBefore, std::vector<int>& ids) const {
         bool unknown = false;

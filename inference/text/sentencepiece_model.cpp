@@ -1,12 +1,12 @@
 // A SentencePiece `.model` file through Google's library.
+#include "inference/text/sentencepiece_model.h"
+
 #include <sentencepiece_processor.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <sstream>
+
+#include "inference/model/json_file.h"
 
 #include "inference/text/utf8.h"
 #include "inference/text/vocabulary_tokenizer.h"
@@ -19,12 +19,14 @@ namespace {
 // which no text uses and no vocabulary has, and whose byte tokens are then replaced.
 constexpr std::string_view kStandIn = "\xef\xb7\x90";  // U+FDD0, a noncharacter
 
-constexpr uintmax_t kMaxModelBytes = 64u << 20;
+constexpr const char* kWhat = "cannot read the tokenizer";
+constexpr const char* kExpected = "a SentencePiece model";
 
 class SentencePieceModel final : public VocabularyTokenizer {
   public:
-    SentencePieceModel(TokenizerData data, std::unique_ptr<sentencepiece::SentencePieceProcessor> processor)
-        : VocabularyTokenizer(std::move(data)), m_processor(std::move(processor)) {
+    SentencePieceModel(TokenizerData data, const std::vector<AddedToken>& added,
+                       std::unique_ptr<sentencepiece::SentencePieceProcessor> processor)
+        : VocabularyTokenizer(std::move(data), added), m_processor(std::move(processor)) {
         m_prefixesSpace = true;  // as in every LLaMA and Mistral model
         m_byteTokens.fill(-1);
         for (int id = 0; id < vocabulary(); ++id) {
@@ -45,10 +47,10 @@ class SentencePieceModel final : public VocabularyTokenizer {
     }
 
   protected:
-    void encodeText(std::string_view text, std::vector<int>& ids) const override {
-        std::string whole;           // `text` with stand-ins
+    void encodePiece(const Piece& piece, std::vector<int>& ids) const override {
+        std::string whole;           // the text with stand-ins
         std::vector<int> standsFor;  // for each U+FDD0 in it: the byte, or -1 where the text itself has one
-        for (std::string_view rest = text; !rest.empty();) {
+        for (std::string_view rest = piece.text; !rest.empty();) {
             const Utf8Step step = nextUtf8(rest);
             if (step.kind == Utf8Kind::character || !m_bytesKept) {
                 if (rest.starts_with(kStandIn)) standsFor.push_back(-1);
@@ -93,6 +95,77 @@ class SentencePieceModel final : public VocabularyTokenizer {
     bool m_bytesKept = false;
 };
 
+// Reads a protocol buffer's fields in place (Protocol Buffers, "Encoding").
+class ProtoCursor {
+  public:
+    explicit ProtoCursor(std::string_view bytes, size_t begin, size_t end)
+        : m_bytes(bytes), m_at(begin), m_end(end) {}
+
+    /// Goes to the next field. Its value is [begin, end) of the bytes. False at the end, or at what is none.
+    bool next() {
+        uint64_t tag = 0, length = 0;
+        if (m_at >= m_end || !varint(tag)) return false;
+        field = tag >> 3;
+        begin = m_at;
+        switch (tag & 7) {
+            case 0:
+                if (!varint(length)) return false;
+                break;
+            case 1:
+                m_at += 8;
+                break;
+            case 2:
+                if (!varint(length) || length > m_end - m_at) return false;
+                begin = m_at;
+                m_at += length;
+                break;
+            case 5:
+                m_at += 4;
+                break;
+            default:
+                return false;
+        }
+        end = m_at;
+        return m_at <= m_end;
+    }
+    uint64_t field = 0;
+    size_t begin = 0, end = 0;
+
+  private:
+    bool varint(uint64_t& value) {
+        value = 0;
+        for (unsigned shift = 0; shift < 64 && m_at < m_end; shift += 7) {
+            const auto byte = static_cast<unsigned char>(m_bytes[m_at++]);
+            value |= static_cast<uint64_t>(byte & 0x7f) << shift;
+            if (byte < 0x80) return true;
+        }
+        return false;
+    }
+    std::string_view m_bytes;
+    size_t m_at, m_end;
+};
+
+// Changes the type of user-defined pieces with these ids, in ascending order, in the serialized model: field
+// 1 is a piece, and field 3 of that its type, USER_DEFINED = 4 and CONTROL = 3. Returns whether there were
+// any.
+bool makePiecesControl(std::string& model, const std::vector<int>& ids) {
+    bool changed = false;
+    auto next = ids.begin();
+    ProtoCursor pieces(model, 0, model.size());
+    for (int id = 0; next != ids.end() && pieces.next();) {
+        if (pieces.field != 1) continue;
+        if (id++ != *next) continue;
+        ++next;
+        ProtoCursor piece(model, pieces.begin, pieces.end);
+        while (piece.next()) {
+            if (piece.field != 3 || piece.end != piece.begin + 1 || model[piece.begin] != 4) continue;
+            model[piece.begin] = 3;
+            changed = true;
+        }
+    }
+    return changed;
+}
+
 TokenType pieceType(const sentencepiece::SentencePieceProcessor& processor, int id) {
     if (processor.IsUnknown(id)) return TokenType::unknown;
     if (processor.IsControl(id)) return TokenType::control;
@@ -103,28 +176,15 @@ TokenType pieceType(const sentencepiece::SentencePieceProcessor& processor, int 
 
 }  // namespace
 
-Result<std::unique_ptr<Tokenizer>> openSentencePiece(const std::filesystem::path& path) {
-    const auto failed = [&path](std::string found) {
-        return Error{ErrorCode::badInput, "cannot read the tokenizer", path.string(), "",
-                     std::move(found),    "a SentencePiece model"};
-    };
-    std::error_code error;
-    if (!std::filesystem::is_regular_file(path, error))
-        return failed(error ? error.message() : "something that is not a file");
-    if (const uintmax_t size = std::filesystem::file_size(path, error); error || size > kMaxModelBytes) {
-        return failed(error ? error.message() : std::to_string(size) + " bytes");
-    }
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream content;
-    content << file.rdbuf();
-    if (!file) return failed("a file that cannot be read");
-    const std::string bytes = content.str();
-
+Result<std::unique_ptr<Tokenizer>> makeSentencePiece(std::string model, const std::string& fileName,
+                                                     std::vector<AddedToken> added,
+                                                     const TokenizerSettings& settings) {
     auto processor = std::make_unique<sentencepiece::SentencePieceProcessor>();
-    if (bytes.empty() || !processor->LoadFromSerializedProto(bytes).ok()) return failed("something else");
+    if (model.empty() || !processor->LoadFromSerializedProto(model).ok()) {
+        return Error{ErrorCode::badInput, kWhat, fileName, "", "something else", kExpected};
+    }
     TokenizerData data;
     data.model = "llama";
-    data.preTokenizer = "default";
     for (int id = 0; id < processor->GetPieceSize(); ++id) {
         data.tokens.push_back(processor->IdToPiece(id));
         data.types.push_back(pieceType(*processor, id));
@@ -134,8 +194,27 @@ Result<std::unique_ptr<Tokenizer>> openSentencePiece(const std::filesystem::path
     data.unknown = processor->unk_id();
     data.padding = processor->pad_id();
     data.addBos = data.bos >= 0;
+    JsonProblems problems(kWhat, fileName);
+    const std::vector<AddedToken> found = completeVocabulary(data, std::move(added), settings, problems);
+    if (!problems.ok()) return problems.error();
+
+    // The library finds the pieces that its model calls user-defined in any text: those that are control
+    // tokens must not be.
+    std::vector<int> control;
+    for (int id = 0; id < processor->GetPieceSize(); ++id) {
+        if (data.types[static_cast<size_t>(id)] == TokenType::control) control.push_back(id);
+    }
+    if (makePiecesControl(model, control) && !processor->LoadFromSerializedProto(model).ok()) {
+        return Error{ErrorCode::badInput, kWhat, fileName, "", "something else", kExpected};
+    }
     return std::unique_ptr<Tokenizer>(
-        std::make_unique<SentencePieceModel>(std::move(data), std::move(processor)));
+        std::make_unique<SentencePieceModel>(std::move(data), found, std::move(processor)));
+}
+
+Result<std::unique_ptr<Tokenizer>> openSentencePiece(const std::filesystem::path& path) {
+    Result<std::string> model = readSmallFile(path, kMostSentencePieceBytes, kWhat, kExpected);
+    if (!model) return model.error();
+    return makeSentencePiece(std::move(*model), path.string(), {}, {});
 }
 
 }  // namespace edgechat::inference

@@ -12,11 +12,19 @@
 
 namespace edgechat::inference {
 
+/// How a segment's text is encoded beside the text before it.
+enum class RunStart {
+    joined,       ///< together with it
+    apart,        ///< on its own
+    impliedSpace  ///< on its own, without its first space, which the tokenizer puts there itself
+};
+
 /// One piece of a prompt: either a control token that only a template can write, or text that is encoded with
 /// special parsing off, so that nobody can type a control token.
 struct PromptSegment {
     int controlToken = -1;  ///< >= 0: this id, and `text` is its spelling for people
     std::string text;
+    RunStart start = RunStart::joined;  ///< of a text
 };
 
 /// Whether "<|im_end|>" in a text is that control token or eleven ordinary characters.
@@ -47,12 +55,29 @@ class Tokenizer {
     /// The id of a control token by its spelling, or -1.
     virtual int controlToken(std::string_view spelling) const = 0;
 
-    /// A template's segments as ids. Neighbouring text segments are joined before they are encoded.
+    /// Encoding puts a space in front of every text (SentencePiece).
+    virtual bool prefixesSpace() const { return false; }
+
+    /// A template's segments as ids. Neighbouring text segments are joined before they are encoded, unless
+    /// they say otherwise.
     std::vector<int> encodeSegments(const std::vector<PromptSegment>& segments) const;
 };
 
 /// Builds the tokenizer that a checkpoint carries. Refuses pre-tokenizers it does not know, by name.
 Result<std::unique_ptr<Tokenizer>> makeTokenizer(const Checkpoint& checkpoint);
+/// The tokenizer of a Hugging Face model folder. It comes from the first of these that is there:
+/// 1. tokenizer.model (or Mistral's tokenizer.model.v3, .v2, .v1, or original/tokenizer.model) if it is a
+///    SentencePiece model: what the model was trained with, where a tokenizer.json is a conversion of it;
+/// 2. tokenizer.json, whose model must be BPE;
+/// 3. such a tokenizer.model if it is Llama 3's file of ranks.
+/// Added tokens come from tokenizer_config.json, added_tokens.json and tokenizer.json, in this order,
+/// whichever file the vocabulary is in. bos, eos, unk and padding are the spellings that
+/// tokenizer_config.json, then special_tokens_map.json names, else the tokenizer file's own. The eos ids of
+/// generation_config.json and config.json are further ends of an answer, where they have eos among them: some
+/// are another model's. BOS is added if tokenizer_config.json's add_bos_token says so; without it, for the
+/// LLaMA tokenizer class, for SentencePiece models and ranks, and where tokenizer.json's post_processor puts
+/// it in front.
+Result<std::unique_ptr<Tokenizer>> openTokenizerFolder(const std::filesystem::path& folder);
 /// A SentencePiece `.model` file, through the sentencepiece library.
 Result<std::unique_ptr<Tokenizer>> openSentencePiece(const std::filesystem::path& path);
 

@@ -56,6 +56,14 @@ inline size_t validUtf8Prefix(std::string_view text) {
     return position;
 }
 
+/// A code point below U+0800 as UTF-8.
+inline std::string shortUtf8(char32_t character) {
+    if (character < 0x80) return std::string(1, static_cast<char>(character));
+    std::string text(2, static_cast<char>(0x80 | (character & 0x3f)));
+    text[0] = static_cast<char>(0xc0 | (character >> 6));
+    return text;
+}
+
 /// U+FFFD, which stands for what could not be read.
 inline constexpr std::string_view kReplacementCharacter = "\xef\xbf\xbd";
 

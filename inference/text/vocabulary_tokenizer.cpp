@@ -1,22 +1,52 @@
 #include "inference/text/vocabulary_tokenizer.h"
 
-#include <algorithm>
+#include "inference/text/normalizer.h"
 
 namespace edgechat::inference {
 
-VocabularyTokenizer::VocabularyTokenizer(TokenizerData data) : m_data(std::move(data)), m_specials(256) {
+namespace {
+
+bool isControlType(TokenType type) {
+    return type == TokenType::control || type == TokenType::unknown;
+}
+
+}  // namespace
+
+std::vector<AddedToken> addedAmong(const TokenizerData& data) {
+    std::vector<AddedToken> added;
+    for (size_t i = 0; i < data.types.size(); ++i) {
+        const bool special = isControlType(data.types[i]);
+        if (!special && data.types[i] != TokenType::userDefined) continue;
+        AddedToken token;
+        token.id = static_cast<int>(i);
+        token.content = data.tokens[i];
+        token.special = special;
+        added.push_back(std::move(token));
+    }
+    return added;
+}
+
+AddedTokens::AddedTokens(const std::vector<AddedToken>& tokens) : m_all(tokens) {
+    std::vector<AddedToken> ordinary = tokens;
+    std::erase_if(ordinary, [](const AddedToken& token) { return token.special; });
+    m_ordinary = AddedTokenFinder(std::move(ordinary));
+}
+
+VocabularyTokenizer::VocabularyTokenizer(TokenizerData data)
+    : m_data(std::move(data)), m_added(addedAmong(m_data)) {
+    indexTokens();
+}
+
+VocabularyTokenizer::VocabularyTokenizer(TokenizerData data, const std::vector<AddedToken>& added)
+    : m_data(std::move(data)), m_added(added) {
+    indexTokens();
+}
+
+void VocabularyTokenizer::indexTokens() {
     m_ids.reserve(m_data.tokens.size());
     for (int id = 0; id < vocabulary(); ++id) {
         const std::string& token = m_data.tokens[static_cast<size_t>(id)];
-        m_ids.emplace(token, id);
-        if (token.empty() || (!isControl(id) && type(id) != TokenType::userDefined)) continue;
-        m_specials[static_cast<unsigned char>(token[0])].push_back(id);
-    }
-    for (std::vector<int>& bucket : m_specials) {
-        std::stable_sort(bucket.begin(), bucket.end(), [this](int a, int b) {
-            return m_data.tokens[static_cast<size_t>(a)].size() >
-                   m_data.tokens[static_cast<size_t>(b)].size();
-        });
+        if (!token.empty()) m_ids.emplace(token, id);
     }
 }
 
@@ -25,7 +55,7 @@ TokenType VocabularyTokenizer::type(int id) const {
 }
 
 bool VocabularyTokenizer::isControl(int id) const {
-    return valid(id) && (type(id) == TokenType::control || type(id) == TokenType::unknown);
+    return valid(id) && isControlType(type(id));
 }
 
 int VocabularyTokenizer::find(std::string_view spelling) const {
@@ -42,31 +72,23 @@ std::string VocabularyTokenizer::tokenText(int id) const {
     return valid(id) ? m_data.tokens[static_cast<size_t>(id)] : std::string();
 }
 
-// User-defined tokens are words that the vocabulary's maker added: they are found in any text. Control tokens
-// are found only where the caller trusts the text.
-int VocabularyTokenizer::specialAt(std::string_view text, SpecialTokens special) const {
-    for (int id : m_specials[static_cast<unsigned char>(text[0])]) {
-        if (special == SpecialTokens::asText && isControl(id)) continue;
-        if (text.starts_with(m_data.tokens[static_cast<size_t>(id)])) return id;
-    }
-    return -1;
+int VocabularyTokenizer::findInText(std::string_view spelling) const {
+    const int id = find(spelling);
+    const bool text = id >= 0 && (type(id) == TokenType::normal || type(id) == TokenType::userDefined);
+    return text ? id : -1;
 }
 
+// User-defined tokens are words that the vocabulary's maker added: they are found in any text. Control tokens
+// are found only where the caller trusts the text.
 std::vector<int> VocabularyTokenizer::encode(std::string_view text, SpecialTokens special) const {
     std::vector<int> ids;
-    size_t begin = 0;  // of the text that is not encoded yet
-    for (size_t i = 0; i < text.size();) {
-        const int id = specialAt(text.substr(i), special);
-        if (id < 0) {
-            ++i;
-            continue;
+    for (const TextPart& part : m_added.split(text, special)) {
+        if (part.id >= 0) {
+            ids.push_back(part.id);
+        } else {
+            encodePiece({part.range.of(text), part.range.begin == 0, special}, ids);
         }
-        if (i > begin) encodeText(text.substr(begin, i - begin), ids);
-        ids.push_back(id);
-        i += m_data.tokens[static_cast<size_t>(id)].size();
-        begin = i;
     }
-    if (begin < text.size()) encodeText(text.substr(begin), ids);
     return ids;
 }
 
@@ -98,14 +120,7 @@ int byteOfSpelling(std::string_view spelling) {
 }
 
 std::string spacesForMarks(std::string_view piece) {
-    constexpr std::string_view kMark = "\xe2\x96\x81";
-    std::string text;
-    while (!piece.empty()) {
-        const bool mark = piece.starts_with(kMark);
-        text += mark ? ' ' : piece[0];
-        piece.remove_prefix(mark ? kMark.size() : 1);
-    }
-    return text;
+    return replaced(piece, "\xe2\x96\x81", " ");
 }
 
 }  // namespace edgechat::inference

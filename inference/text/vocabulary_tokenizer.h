@@ -1,4 +1,4 @@
-// What every tokenizer here does the same way: a table of tokens with types, and finding special tokens in
+// What every tokenizer here does the same way: a table of tokens with types, and finding added tokens in
 // text.
 #pragma once
 
@@ -7,9 +7,26 @@
 #include <unordered_map>
 #include <vector>
 
+#include "inference/text/added_tokens.h"
 #include "inference/text/tokenizer.h"
 
 namespace edgechat::inference {
+
+/// Added tokens of one kind: all of them, and those that may be found in text that a user wrote.
+class AddedTokens {
+  public:
+    AddedTokens() = default;
+    explicit AddedTokens(const std::vector<AddedToken>& tokens);
+    std::vector<TextPart> split(std::string_view text, SpecialTokens special) const {
+        return (special == SpecialTokens::parse ? m_all : m_ordinary).split(text);
+    }
+
+  private:
+    AddedTokenFinder m_all, m_ordinary;
+};
+
+/// The control and user-defined tokens of a vocabulary.
+std::vector<AddedToken> addedAmong(const TokenizerData& data);
 
 class VocabularyTokenizer : public Tokenizer {
   public:
@@ -22,34 +39,43 @@ class VocabularyTokenizer : public Tokenizer {
     const std::vector<int>& endOfTurn() const override { return m_data.endOfTurn; }
     bool addsBos() const override { return m_data.addBos; }
     bool isControl(int id) const override;
+    bool prefixesSpace() const override { return m_prefixesSpace; }
     int controlToken(std::string_view spelling) const override;
 
   protected:
+    /// The control and user-defined tokens among `data` are found in text by their spelling.
     explicit VocabularyTokenizer(TokenizerData data);
+    /// @param added  the tokens that are found in text as it is written; `special` where the token's type is
+    ///               control
+    VocabularyTokenizer(TokenizerData data, const std::vector<AddedToken>& added);
 
-    /// Appends the ids of text in which no special token is to be found.
-    virtual void encodeText(std::string_view text, std::vector<int>& ids) const = 0;
+    /// A piece of text between the added tokens that encode() found.
+    struct Piece {
+        std::string_view text;
+        bool first = false;  ///< nothing stands in front of it
+        SpecialTokens special = SpecialTokens::asText;
+    };
+    /// Appends the ids of a piece.
+    virtual void encodePiece(const Piece& piece, std::vector<int>& ids) const = 0;
 
     bool valid(int id) const { return id >= 0 && id < vocabulary(); }
     TokenType type(int id) const;
     /// The id of a token by its spelling, or -1.
     int find(std::string_view spelling) const;
+    /// The same for tokens that may come out of text: no control tokens and no bytes, whatever a user types.
+    int findInText(std::string_view spelling) const;
 
     TokenizerData m_data;  ///< its merges are not kept
     bool m_prefixesSpace =
         false;  ///< encoding puts a space in front of text, which decoding takes away again
 
   private:
-    /// The special token that `text` begins with, the longest one; -1 if there is none.
-    int specialAt(std::string_view text, SpecialTokens special) const;
+    void indexTokens();
 
     std::unordered_map<std::string_view, int> m_ids;  ///< views into m_data.tokens
-    std::vector<std::vector<int>> m_specials;         ///< by first byte, longest first
+    AddedTokens m_added;
 };
 
-/// Byte-level BPE ("gpt2"): bytes spelled as printable characters, words cut by a pre-tokenizer, merges by
-/// rank.
-Result<std::unique_ptr<Tokenizer>> makeByteLevelBpe(TokenizerData data, const std::string& file);
 /// SentencePiece BPE from a GGUF file ("llama"): characters merged by score, unknown ones as byte tokens.
 Result<std::unique_ptr<Tokenizer>> makeScoredBpe(TokenizerData data, const std::string& file);
 

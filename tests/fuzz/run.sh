@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the fuzz targets and runs each for a while: run.sh [SECONDS]. Fails when a target crashes, hangs or takes
-# too much memory; the input that did it is then left in build/fuzz/findings.
+# Builds the fuzz targets and runs each subject of subjects.txt for a while: run.sh [SECONDS]. Fails when a target
+# crashes, hangs or takes too much memory; the input that did it is then left in build/fuzz/findings.
 set -eu
 seconds=${1:-30}
 cd "$(dirname "$0")/../.."
@@ -12,10 +12,10 @@ fi
 launcher=
 if command -v ccache >/dev/null 2>&1; then launcher=-DCMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
 cmake --preset fuzz $launcher >/dev/null
-cmake --build "$build" --target fuzz_gguf fuzz_text fuzz_seeds --parallel "${JOBS:-2}"
+cmake --build "$build" --target fuzz_all --parallel "${JOBS:-2}"
 "$build/bin/fuzz_seeds" "$build/seeds"
 mkdir -p "$build/findings"
-for subject in gguf text; do
+for subject in $(cat tests/fuzz/subjects.txt); do
     mkdir -p "$build/corpus/$subject"
     echo "fuzzing $subject for $seconds seconds"
     log=$build/findings/$subject.log

@@ -54,14 +54,6 @@ ColumnLayout {
         textFormat: Text.PlainText
     }
 
-    QuietNote {
-        Layout.alignment: Qt.AlignHCenter
-        Layout.maximumWidth: 520
-        Layout.bottomMargin: Theme.space3
-        visible: !empty.model.completesText && text.length > 0
-        text: empty.model.templateNote
-    }
-
     GridLayout {
         Layout.fillWidth: true
         columns: empty.width > 480 ? 2 : 1

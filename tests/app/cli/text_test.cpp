@@ -27,6 +27,15 @@ TEST_F(Tokenize, writesAnArrayOfIds) {
     EXPECT_EQ(outcome.output, "[267,262]\n");  // "hello", " the"
 }
 
+TEST_F(Tokenize, readsAVocabularyThatHasNoWeights) {
+    GgufWriter writer = tinyModel();
+    writer.tensors.clear();
+    writer.text("general.architecture", "starcoder2");
+    ASSERT_TRUE(writer.write(path("vocabulary.gguf")));
+    EXPECT_EQ(run({"tokenize", path("vocabulary.gguf")}, "hello the").output, "[267,262]\n");
+    EXPECT_EQ(run({"inspect", path("vocabulary.gguf")}).code, 3);
+}
+
 TEST_F(Tokenize, takesEveryByteOfStdin) {
     const std::string bytes("x\0y\n", 4);
     EXPECT_EQ(nlohmann::json::parse(run({"tokenize", model()}, bytes).output), byteIds(bytes));

@@ -97,14 +97,6 @@ TEST(Checkpoint, headSizeMayDifferFromHiddenByHeads) {
     EXPECT_EQ(checkpoint->tensors().layers[1].output.weight.columns, 128);
 }
 
-TEST(Checkpoint, slidingWindowBoundsTheContext) {
-    GgufWriter writer = tinyModel();
-    writer.u32("llama.attention.sliding_window", 100);
-    const auto checkpoint = openTiny(writer);
-    ASSERT_TRUE(checkpoint);
-    EXPECT_EQ(checkpoint->config().context, 100);
-}
-
 TEST(Checkpoint, separateHeadIsFound) {
     TinyModelOptions options;
     options.tiedHead = false;
