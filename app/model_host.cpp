@@ -46,10 +46,9 @@ QString ModelHost::templateNote() const {
     if (!completesText()) return {};
     if (m_model.templateProblem.isEmpty())
         return tr("This model has no chat template: it continues your text instead of answering.");
-    return tr("The chat template that this model carries cannot be used here, so it continues your text "
-              "instead of "
-              "answering (%1).")
-        .arg(m_model.templateProblem);
+    return tr(
+        "The chat template that this model carries cannot be used here, so it continues your text instead of "
+        "answering.");
 }
 
 QString ModelHost::sizeText() const {
@@ -139,7 +138,7 @@ void ModelHost::onLoadFailed(const LoadFailure& failure) {
     } else if (failure.error.code == ErrorCode::doesNotFit) {
         setProblem(memoryProblem(failure));
     } else {
-        setProblem(modelProblem(failure.error, isInStore(m_path) ? m_name : QFileInfo(m_path).fileName()));
+        setProblem(modelProblem(failure.error, m_name));
     }
     setState(Failed);
 }

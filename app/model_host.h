@@ -30,6 +30,7 @@ class ModelHost : public QObject {
     Q_PROPERTY(int trainedContext READ trainedContext NOTIFY modelChanged FINAL)
     Q_PROPERTY(bool completesText READ completesText NOTIFY modelChanged FINAL)
     Q_PROPERTY(QString templateNote READ templateNote NOTIFY modelChanged FINAL)
+    Q_PROPERTY(QString templateProblem READ templateProblem NOTIFY modelChanged FINAL)
     Q_PROPERTY(qint64 weightBytes READ weightBytes NOTIFY modelChanged FINAL)
     Q_PROPERTY(qint64 kvBytes READ kvBytes NOTIFY modelChanged FINAL)
     Q_PROPERTY(bool startup READ startup NOTIFY stateChanged FINAL)
@@ -55,7 +56,9 @@ class ModelHost : public QObject {
     int contextSize() const { return m_model.contextSize; }
     int trainedContext() const { return m_model.trainedContext; }  ///< tokens
     bool completesText() const;                                    ///< it continues a text and has no turns
-    QString templateNote() const;  ///< that it does, and why; empty if it does not
+    QString templateNote() const;  ///< that it does, in a sentence; empty if it does not
+    /// Why the chat template that it carries cannot be used; empty if it can or there is none.
+    QString templateProblem() const { return m_model.templateProblem; }
     qint64 weightBytes() const { return m_model.weightBytes; }
     qint64 kvBytes() const { return m_model.kvBytes; }
     bool startup() const { return m_startup; }  ///< nothing has been loaded since the program started

@@ -1,6 +1,7 @@
 import QtQuick
 import QtQuick.Controls as C
 import QtQuick.Layouts
+import EdgeChat
 import EdgeChat.App
 import EdgeChat.Chat
 import EdgeChat.Controls

@@ -91,6 +91,7 @@ class StoreFolderTest : public QObject {
     void init() {
         m_folder = std::make_unique<QTemporaryDir>();
         QVERIFY(m_folder->isValid());
+        m_found = {};
     }
 
     void aFolderIsTakenWithTheFilesThatBelongToIt() {

@@ -69,25 +69,26 @@ void fillConversations(Program& program) {
 
 QVariantMap model(const char* name, const char* parameters, const char* quantization, const char* size,
                   bool loaded, bool damaged = false, bool inStore = true) {
-    return {{QStringLiteral("name"), QString::fromUtf8(name)},
-            {QStringLiteral("path"), QStringLiteral("/mnt/models/%1.gguf").arg(QString::fromUtf8(name))},
-            {QStringLiteral("title"), QString()},
-            {QStringLiteral("family"), QStringLiteral("LLaMA")},
-            {QStringLiteral("parametersText"), QString::fromUtf8(parameters)},
-            {QStringLiteral("quantization"), QString::fromUtf8(quantization)},
-            {QStringLiteral("sizeText"), QString::fromUtf8(size)},
-            {QStringLiteral("bytes"), 98000000},
-            {QStringLiteral("inStore"), inStore},
-            {QStringLiteral("loaded"), loaded},
-            {QStringLiteral("damaged"), damaged},
-            {QStringLiteral("context"), 8192},
-            {QStringLiteral("fileCount"), 1},
-            {QStringLiteral("warnings"), QStringList()},
-            {QStringLiteral("switchCost"),
-             loaded ? QString() : QStringLiteral("Loads %1, about 1 s").arg(QString::fromUtf8(size))},
-            {QStringLiteral("switchWarning"), QString()},
-            {QStringLiteral("problem"),
-             damaged ? QStringLiteral("The file ends after 61 MB; its header speaks of 98 MB.") : QString()}};
+    return {
+        {QStringLiteral("name"), QString::fromUtf8(name)},
+        {QStringLiteral("path"), QStringLiteral("/mnt/models/%1.gguf").arg(QString::fromUtf8(name))},
+        {QStringLiteral("title"), QString()},
+        {QStringLiteral("family"), QStringLiteral("LLaMA")},
+        {QStringLiteral("parametersText"), QString::fromUtf8(parameters)},
+        {QStringLiteral("quantization"), QString::fromUtf8(quantization)},
+        {QStringLiteral("sizeText"), QString::fromUtf8(size)},
+        {QStringLiteral("bytes"), 98000000},
+        {QStringLiteral("inStore"), inStore},
+        {QStringLiteral("loaded"), loaded},
+        {QStringLiteral("damaged"), damaged},
+        {QStringLiteral("context"), 8192},
+        {QStringLiteral("fileCount"), 1},
+        {QStringLiteral("warnings"), QStringList()},
+        {QStringLiteral("switchCost"),
+         loaded || damaged ? QString() : QStringLiteral("Loads %1, about 1 s").arg(QString::fromUtf8(size))},
+        {QStringLiteral("switchWarning"), QString()},
+        {QStringLiteral("problem"),
+         damaged ? QStringLiteral("The file ends after 61 MB; its header speaks of 98 MB.") : QString()}};
 }
 
 void fillLibrary(Program& program, bool loaded) {
@@ -202,25 +203,26 @@ void setConversation(Program& program, const QString& answer, MessageList::Statu
 }  // namespace
 
 QStringList sceneNames() {
-    return {QStringLiteral("no-model"),       QStringLiteral("pick-model"),
-            QStringLiteral("loading"),        QStringLiteral("ready"),
-            QStringLiteral("conversation"),   QStringLiteral("prefilling"),
-            QStringLiteral("generating"),     QStringLiteral("stopped"),
-            QStringLiteral("interrupted"),    QStringLiteral("context-full"),
-            QStringLiteral("load-failed"),    QStringLiteral("history-failed"),
-            QStringLiteral("search"),         QStringLiteral("models"),
-            QStringLiteral("models-empty"),   QStringLiteral("settings"),
-            QStringLiteral("palette"),        QStringLiteral("shortcuts"),
-            QStringLiteral("switcher"),       QStringLiteral("deleted"),
-            QStringLiteral("editing"),        QStringLiteral("jetson"),
-            QStringLiteral("long-draft"),     QStringLiteral("large-text"),
-            QStringLiteral("switcher-costs"), QStringLiteral("switched"),
-            QStringLiteral("switch-next"),    QStringLiteral("too-long"),
-            QStringLiteral("no-template"),    QStringLiteral("no-template-chat"),
-            QStringLiteral("marker"),         QStringLiteral("models-families"),
-            QStringLiteral("models-details"), QStringLiteral("models-importing"),
-            QStringLiteral("models-gptq"),    QStringLiteral("models-pickle"),
-            QStringLiteral("unsupported"),    QStringLiteral("part-missing")};
+    return {QStringLiteral("no-model"),         QStringLiteral("pick-model"),
+            QStringLiteral("loading"),          QStringLiteral("ready"),
+            QStringLiteral("conversation"),     QStringLiteral("prefilling"),
+            QStringLiteral("generating"),       QStringLiteral("stopped"),
+            QStringLiteral("interrupted"),      QStringLiteral("context-full"),
+            QStringLiteral("load-failed"),      QStringLiteral("history-failed"),
+            QStringLiteral("search"),           QStringLiteral("models"),
+            QStringLiteral("models-empty"),     QStringLiteral("settings"),
+            QStringLiteral("palette"),          QStringLiteral("shortcuts"),
+            QStringLiteral("switcher"),         QStringLiteral("deleted"),
+            QStringLiteral("editing"),          QStringLiteral("jetson"),
+            QStringLiteral("long-draft"),       QStringLiteral("large-text"),
+            QStringLiteral("switcher-costs"),   QStringLiteral("switched"),
+            QStringLiteral("switch-next"),      QStringLiteral("too-long"),
+            QStringLiteral("no-template"),      QStringLiteral("no-template-chat"),
+            QStringLiteral("odd-template"),     QStringLiteral("marker"),
+            QStringLiteral("models-families"),  QStringLiteral("models-details"),
+            QStringLiteral("models-importing"), QStringLiteral("models-gptq"),
+            QStringLiteral("models-pickle"),    QStringLiteral("unsupported"),
+            QStringLiteral("part-missing")};
 }
 
 void setScene(Program& program, const QString& name) {
@@ -263,9 +265,9 @@ void setScene(Program& program, const QString& name) {
         host.setProperty("name", part ? QStringLiteral("falcon-7b-Q4_0") : QStringLiteral("rwkv-7-world"));
         host.setProperty(
             "problem",
-            part ? QStringLiteral("falcon-7b-Q4_0-00001-of-00003.gguf is not complete: its part "
+            part ? QStringLiteral("falcon-7b-Q4_0 is not complete: its part "
                                   "falcon-7b-Q4_0-00002-of-00003.gguf is missing.")
-                 : QStringLiteral("rwkv-7-world.gguf is of a kind that EdgeChat does not know: \"rwkv7\"."));
+                 : QStringLiteral("rwkv-7-world is of a kind that EdgeChat does not know: \"rwkv7\"."));
         host.setProperty(
             "problemFix",
             part ? QStringLiteral("Put all of its parts into the same folder, then try again.")
@@ -279,8 +281,8 @@ void setScene(Program& program, const QString& name) {
     }
     setReady(program);
     if (name == u"ready") return;
-    if (name == u"no-template") {
-        setCompletion(program, false);
+    if (name == u"no-template" || name == u"odd-template") {
+        setCompletion(program, name == u"odd-template");
         return;
     }
     if (name == u"models-families" || name == u"models-details") fillFamilies(program);

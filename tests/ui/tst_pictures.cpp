@@ -93,7 +93,10 @@ void PicturesTest::everySceneHasAFace() {
         if (scene == u"deleted") program.conversations()->remove(2);
         if (scene == u"conversation")
             QTest::mouseMove(window, QPoint(size.width() / 2 + 100, size.height() / 2));
-        if (scene == u"models-details") openDetails(window->contentItem());
+        if (scene == u"models-details") {
+            QTest::qWait(60);  // until all cards are made
+            openDetails(window->contentItem());
+        }
         QTest::qWait(160);
 
         const QImage picture = window->grabWindow();

@@ -230,7 +230,7 @@ Item {
 
         // The model was switched and has not answered yet.
         footer: Item {
-            readonly property bool shown: page.host.state === ModelHost.Ready && !page.chat.busy
+            readonly property bool shown: page.chat.state === ChatSession.Idle && page.host.state === ModelHost.Ready
                 && page.chat.answeredBy.length > 0 && page.chat.answeredBy !== page.host.name
             width: list.width
             implicitHeight: shown ? nextNote.implicitHeight + 2 * Theme.space3 : 0

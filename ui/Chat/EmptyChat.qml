@@ -43,6 +43,7 @@ ColumnLayout {
         Layout.bottomMargin: Theme.space4
         text: empty.model.completesText
             ? qsTr("%1 Write the beginning of a text, and it goes on from there. For questions and tasks choose a model made for chat; its name often says \u201CInstruct\u201D or \u201CChat\u201D.").arg(empty.model.templateNote)
+                + (empty.model.templateProblem.length > 0 ? "\n" + qsTr("Why: %1.").arg(empty.model.templateProblem) : "")
             : empty.small
             ? qsTr("A small model that answers fast. It is good at short texts, rephrasing and simple questions; check facts it states. Everything stays on this machine.")
             : qsTr("Good at writing, explaining, summarising and code. Check facts it states. Everything stays on this machine.")
@@ -66,6 +67,7 @@ ColumnLayout {
             PromptCard {
                 required property var modelData
                 Layout.fillWidth: true
+                Layout.fillHeight: true
                 Layout.preferredWidth: 1
                 title: modelData.title
                 prompt: modelData.prompt
@@ -76,8 +78,8 @@ ColumnLayout {
 
     readonly property var beginnings: [
         { title: qsTr("A story"), prompt: qsTr("The lighthouse keeper found the map on a Tuesday, and by evening") },
-        { title: qsTr("An explanation"), prompt: qsTr("The sky is blue because") },
-        { title: qsTr("A list"), prompt: qsTr("Five steps to learn to cook simple meals:\n1.") },
+        { title: qsTr("An explanation"), prompt: qsTr("The sky is blue because sunlight, on its way through the air,") },
+        { title: qsTr("A list"), prompt: qsTr("Five steps to learn to cook simple meals: 1.") },
         { title: qsTr("Some code"), prompt: qsTr("# Counts the words in a text file\ndef count_words(path):") }
     ]
     readonly property var requests: [

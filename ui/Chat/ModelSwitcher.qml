@@ -19,7 +19,7 @@ T.Button {
     readonly property string stateText: host.state === ModelHost.Ready ? qsTr("ready")
         : host.state === ModelHost.Loading ? qsTr("loading") : host.state === ModelHost.Failed ? qsTr("failed to load") : qsTr("not loaded")
 
-    implicitWidth: Math.min(compact ? 200 : 360, row.implicitWidth + leftPadding + rightPadding)
+    implicitWidth: Math.min(compact ? 280 : 460, row.implicitWidth + leftPadding + rightPadding)
     implicitHeight: Theme.controlHeight
     leftPadding: 10
     rightPadding: 8
@@ -91,7 +91,8 @@ T.Button {
         x: switcher.width - width
         y: switcher.height + 4
         width: 400
-        height: Math.min(540, layout.implicitHeight + 12)
+        // Below the header and above the window's edge; the list scrolls.
+        height: Math.min(540, layout.implicitHeight + 12, (switcher.Window.window ? switcher.Window.window.height : 540) - Theme.headerHeight - 12)
         padding: 6
         margins: 8
         focus: true
@@ -110,19 +111,6 @@ T.Button {
                 text: qsTr("No model is installed yet.")
                 color: Theme.secondary
             }
-            Text {
-                Layout.fillWidth: true
-                Layout.leftMargin: 10
-                Layout.rightMargin: 10
-                Layout.topMargin: Theme.space1
-                Layout.bottomMargin: Theme.space1
-                visible: list.count > 1 && !switcher.program.chat.empty
-                text: qsTr("Another model goes on with this conversation: it is kept and read again.")
-                color: Theme.secondary
-                font.pixelSize: Theme.fontSmall
-                wrapMode: Text.Wrap
-                textFormat: Text.PlainText
-            }
 
             ListView {
                 id: list
@@ -139,6 +127,7 @@ T.Button {
                 currentIndex: 0
                 Accessible.role: Accessible.List
                 Accessible.name: qsTr("Models")
+                T.ScrollBar.vertical: ScrollBar {}
                 function choose(): void {
                     if (currentItem)
                         (currentItem as T.ItemDelegate).clicked();

@@ -1,25 +1,21 @@
 import QtQuick
-import QtQuick.Layouts
 import EdgeChat.Controls
 import EdgeChat.Theme
 
 // A line across the conversation where another model takes over.
-RowLayout {
+Item {
     id: note
 
     property string text
 
-    spacing: Theme.space3
+    implicitHeight: label.implicitHeight
     Accessible.role: Accessible.StaticText
     Accessible.name: text
 
-    Rectangle {
-        Layout.fillWidth: true
-        implicitHeight: 1
-        color: Theme.border
-    }
     Label {
-        Layout.maximumWidth: note.width - 2 * Theme.space6 - 2 * note.spacing
+        id: label
+        anchors.centerIn: parent
+        width: Math.min(Math.ceil(implicitWidth), note.width - 2 * (Theme.space5 + Theme.space3))
         text: note.text
         color: Theme.secondary
         font.pixelSize: Theme.fontSmall
@@ -27,8 +23,19 @@ RowLayout {
         Accessible.ignored: true
     }
     Rectangle {
-        Layout.fillWidth: true
-        implicitHeight: 1
+        anchors.left: parent.left
+        anchors.right: label.left
+        anchors.rightMargin: Theme.space3
+        anchors.verticalCenter: parent.verticalCenter
+        height: 1
+        color: Theme.border
+    }
+    Rectangle {
+        anchors.left: label.right
+        anchors.leftMargin: Theme.space3
+        anchors.right: parent.right
+        anchors.verticalCenter: parent.verticalCenter
+        height: 1
         color: Theme.border
     }
 }

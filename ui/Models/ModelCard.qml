@@ -82,11 +82,14 @@ Card {
                 }
                 Item { Layout.fillWidth: true }
             }
-            Label {
+            Text {
                 Layout.fillWidth: true
                 text: Theme.joined([card.family, card.parametersText, card.quantization, card.sizeText, card.context > 0 ? qsTr("context %1").arg(Theme.count(card.context)) : ""])
                 visible: text.length > 0
                 color: Theme.secondary
+                font.pixelSize: Theme.fontBase
+                wrapMode: Text.Wrap
+                textFormat: Text.PlainText
             }
             Label {
                 Layout.fillWidth: true

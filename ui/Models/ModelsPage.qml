@@ -91,6 +91,8 @@ Item {
             width: list.width
             implicitHeight: (notes.visible ? notes.implicitHeight + Theme.space3 : 0)
                 + (progress.visible ? progress.implicitHeight + Theme.space3 : 0)
+            // What is new there is to be seen.
+            onImplicitHeightChanged: Qt.callLater(list.positionViewAtBeginning) // qmllint disable
 
             ErrorCard {
                 id: notes

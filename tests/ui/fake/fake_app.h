@@ -172,6 +172,7 @@ class ModelHost : public QObject {
     Q_PROPERTY(int trainedContext MEMBER m_trainedContext NOTIFY changed FINAL)
     Q_PROPERTY(bool completesText MEMBER m_completesText NOTIFY changed FINAL)
     Q_PROPERTY(QString templateNote MEMBER m_templateNote NOTIFY changed FINAL)
+    Q_PROPERTY(QString templateProblem MEMBER m_templateProblem NOTIFY changed FINAL)
     Q_PROPERTY(qint64 weightBytes MEMBER m_weightBytes NOTIFY changed FINAL)
     Q_PROPERTY(qint64 kvBytes MEMBER m_kvBytes NOTIFY changed FINAL)
     Q_PROPERTY(bool startup MEMBER m_startup NOTIFY changed FINAL)
@@ -196,7 +197,7 @@ class ModelHost : public QObject {
     State m_state = None;
     double m_progress = 0;
     QString m_name, m_family, m_sizeText, m_quantization, m_device, m_path, m_problem, m_problemFix,
-        m_problemDetails, m_loadedPath, m_templateNote;
+        m_problemDetails, m_loadedPath, m_templateNote, m_templateProblem;
     int m_contextSize = 0, m_trainedContext = 0;
     bool m_completesText = false;
     qint64 m_weightBytes = 0, m_kvBytes = 0;
