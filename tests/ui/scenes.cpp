@@ -146,6 +146,10 @@ void setCompletion(Program& program, bool carried) {
     host.setProperty("sizeText", QStringLiteral("7.2B"));
     host.setProperty("quantization", QStringLiteral("AWQ INT4 g64"));
     host.setProperty("completesText", true);
+    host.setProperty("templateProblem",
+                     carried ? QStringLiteral("cannot run the chat template line 3: found a call of "
+                                              "\"strptime\", expected a known function")
+                             : QString());
     host.setProperty(
         "templateNote",
         carried ? QStringLiteral("The chat template that this model carries cannot be used here, so it "

@@ -84,7 +84,7 @@ Card {
             }
             Text {
                 Layout.fillWidth: true
-                text: Theme.joined([card.family, card.parametersText, card.quantization, card.sizeText, card.context > 0 ? qsTr("context %1").arg(Theme.count(card.context)) : ""])
+                text: Theme.joined([card.family, card.parametersText, card.quantization, card.sizeText, card.context > 0 ? qsTr("context\u00A0%1").arg(Theme.count(card.context)) : ""])
                 visible: text.length > 0
                 color: Theme.secondary
                 font.pixelSize: Theme.fontBase

@@ -34,7 +34,7 @@ ColumnLayout {
                 text: parent.modelData.value
                 color: Theme.text
                 font.pixelSize: Theme.fontSmall
-                wrapMode: Text.WrapAnywhere
+                wrapMode: Text.Wrap
                 textFormat: Text.PlainText
             }
         }

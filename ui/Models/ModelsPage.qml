@@ -83,6 +83,9 @@ Item {
         keyNavigationEnabled: true
         Accessible.role: Accessible.List
         Accessible.name: qsTr("Installed models")
+        function toTop(): void {
+            contentY = originY - topMargin;
+        }
         readonly property int column: Math.min(Theme.measure, width - 2 * Theme.space4)
 
         T.ScrollBar.vertical: ScrollBar {}
@@ -92,7 +95,7 @@ Item {
             implicitHeight: (notes.visible ? notes.implicitHeight + Theme.space3 : 0)
                 + (progress.visible ? progress.implicitHeight + Theme.space3 : 0)
             // What is new there is to be seen.
-            onImplicitHeightChanged: Qt.callLater(list.positionViewAtBeginning) // qmllint disable
+            onImplicitHeightChanged: Qt.callLater(list.toTop) // qmllint disable
 
             ErrorCard {
                 id: notes
