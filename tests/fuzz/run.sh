@@ -12,10 +12,10 @@ fi
 launcher=
 if command -v ccache >/dev/null 2>&1; then launcher=-DCMAKE_CXX_COMPILER_LAUNCHER=ccache; fi
 cmake --preset fuzz $launcher >/dev/null
-cmake --build "$build" --target fuzz_gguf fuzz_text fuzz_seeds --parallel "${JOBS:-2}"
+cmake --build "$build" --target fuzz_gguf fuzz_text fuzz_safetensors fuzz_config fuzz_seeds --parallel "${JOBS:-2}"
 "$build/bin/fuzz_seeds" "$build/seeds"
 mkdir -p "$build/findings"
-for subject in gguf text; do
+for subject in gguf text safetensors config; do
     mkdir -p "$build/corpus/$subject"
     echo "fuzzing $subject for $seconds seconds"
     log=$build/findings/$subject.log
