@@ -16,7 +16,6 @@ bool writeSeed(const std::filesystem::path& path, const std::string& content) {
 }  // namespace edgechat::testing
 
 int main(int count, char** arguments) {
-    using namespace edgechat::testing;
     if (count != 2) {
         std::fputs("usage: fuzz_seeds FOLDER\n", stderr);
         return 2;
@@ -28,6 +27,8 @@ int main(int count, char** arguments) {
         {"tokenizer_json", writeTokenizerJsonSeeds},
         {"tiktoken", writeTiktokenSeeds},
         {"template", writeTemplateSeeds},
+        {"safetensors", writeSafetensorsSeeds},
+        {"config", writeConfigSeeds},
     };
     for (const auto& [subject, write] : subjects) {
         const std::filesystem::path folder = std::filesystem::path(arguments[1]) / subject;
