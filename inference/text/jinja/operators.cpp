@@ -157,8 +157,8 @@ Value loopAttribute(const Loop& loop, const std::string& name) {
     if (name == "first") return loop.index == 0;
     if (name == "last") return loop.index + 1 == length;
     if (name == "length") return number(length);
-    if (name == "depth") return number(loop.depth);
-    if (name == "depth0") return number(loop.depth - 1);
+    if (name == "depth") return number(1);  // more only in recursive loops
+    if (name == "depth0") return number(0);
     if (name == "previtem" && loop.index > 0) return loop.items[loop.index - 1];
     if (name == "nextitem" && loop.index + 1 < length) return loop.items[loop.index + 1];
     return Undefined{name};
