@@ -87,6 +87,13 @@ TEST(Jinja, saysWhereTheTemplateIsWrong) {
               "known here");
 }
 
+TEST(Jinja, saysItOnOneLine) {
+    EXPECT_EQ(errorOf("{{ raise_exception('a\\n\\x1b[31mb') }}"),
+              "cannot use the chat template, line 1, column 19: found the template refuses the conversation: "
+              "a  [31mb");
+    EXPECT_LT(errorOf("{{ raise_exception('a' * 9999) }}").size(), 400u);
+}
+
 TEST(Jinja, endsWhatComputesForTooLong) {
     const char* const loops =
         "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
