@@ -157,6 +157,17 @@ TEST(TokenizerJson, replacementsThatMultiplyAreRefused) {
     EXPECT_EQ(tokenizer.error().found, "replacements that make text many times longer");
 }
 
+TEST(TokenizerJson, mergesOfTokensWithSpacesAreReadInBothForms) {
+    for (const char* merges : {R"(["a  ", "a b"])", R"([["a", " "], ["a", "b"]])"}) {
+        json whole =
+            changed(json::parse(R"({"model": {"vocab": {"a": 0, " ": 1, "a ": 2, "b": 3, "ab": 4}}})"));
+        whole["model"]["merges"] = json::parse(merges);
+        const Opened tokenizer = make(whole);
+        ASSERT_TRUE(tokenizer) << tokenizer.error().message();
+        EXPECT_EQ((*tokenizer)->encode("a ab", SpecialTokens::asText), (Ids{2, 4})) << merges;
+    }
+}
+
 TEST(TokenizerJson, aMergeThatSpellsAControlTokenIsNone) {
     const json whole = changed(json::parse(
         R"({"model": {"vocab": {"<": 0, "s": 1, ">": 2, "<s": 3, "<s>": 4}, "merges": ["< s", "<s >"],
