@@ -88,6 +88,12 @@ void ChatSession::ask() {
     m_run->asked = true;
     m_run->answer.figures.model = m_model.name();
     m_run->answer.figures.device = m_model.device();
+    if (shown(m_run->answer.conversationId)) {
+        // Who answers is told from the first word on.
+        m_tree.update(m_run->answer);
+        m_messages.update(m_tree, m_run->answer.id);
+        Q_EMIT contextChanged();
+    }
     m_inference.generate(std::move(request));
     m_drainTimer.start();
     updateState();
@@ -147,7 +153,7 @@ void ChatSession::onAnswered(const AnswerOutcome& outcome) {
                 "lost."),
              {}});
         if (visible) {
-            m_contextFull = true;
+            m_length = {outcome.statistics.promptTokens, m_model.name()};
             setContextUsed(outcome.statistics.promptTokens);
         }
         if (!m_run->continued) {
@@ -173,9 +179,11 @@ void ChatSession::onAnswered(const AnswerOutcome& outcome) {
         figures.prefillRate = statistics.prefillTokensPerSecond();
         figures.decodeRate = statistics.decodeTokensPerSecond();
         figures.timeToFirstToken = statistics.timeToFirstToken;
-        if (visible) setContextUsed(figures.contextUsed);
+        if (visible) {
+            m_length = {figures.contextUsed, figures.model};
+            setContextUsed(figures.contextUsed);
+        }
         if (answer.status == MessageStatus::contextFull) {
-            if (visible) m_contextFull = true;
             tell({tr("The model's memory of %1 tokens is full, so the answer ends here.")
                       .arg(QLocale().toString(outcome.contextSize)),
                   tr("Start a new chat, or set a larger context in Settings and load the model again."),

@@ -14,6 +14,7 @@ namespace {
 constexpr int kDrainMilliseconds = 33;  // about 30 times a second
 constexpr int kDraftCountMilliseconds = 150;
 constexpr int kDraftSaveMilliseconds = 500;
+constexpr int kBytesPerToken = 4;  // of ordinary text, roughly; for what no tokenizer has counted
 
 }  // namespace
 
@@ -29,14 +30,19 @@ ChatSession::ChatSession(History& history, InferenceThread& inference, ModelHost
     connect(&m_draftCountTimer, &QTimer::timeout, this, &ChatSession::countDraft);
     connect(&m_draftSaveTimer, &QTimer::timeout, this, &ChatSession::saveDraft);
     connect(&inference, &InferenceThread::answered, this, &ChatSession::onAnswered);
-    connect(&inference, &InferenceThread::counted, this, [this](int tokens) {
+    connect(&inference, &InferenceThread::counted, this, [this](int tokens, const QString& marker) {
         if (m_draft.isEmpty()) tokens = 0;
-        if (tokens == m_draftTokens) return;
+        const QString shownMarker = m_draft.isEmpty() ? QString() : marker;
+        if (tokens == m_draftTokens && shownMarker == m_draftMarker) return;
         m_draftTokens = tokens;
+        m_draftMarker = shownMarker;
         Q_EMIT draftTokensChanged();
     });
     connect(&model, &ModelHost::stateChanged, this, &ChatSession::onModelState);
-    connect(&model, &ModelHost::modelChanged, this, &ChatSession::contextChanged);
+    connect(&model, &ModelHost::modelChanged, this, [this] {
+        Q_EMIT contextChanged();
+        updateState();
+    });
 }
 
 ChatSession::~ChatSession() = default;
@@ -72,7 +78,6 @@ void ChatSession::edit(qint64 messageId, const QString& text) {
 
 void ChatSession::addUserMessage(qint64 parentId, const QString& text, bool clearDraft) {
     setProblem({});
-    m_contextFull = false;
     m_committing = true;
     NewMessage message;
     message.conversationId = m_conversationId;
@@ -125,7 +130,6 @@ void ChatSession::regenerate(qint64 messageId) {
     if (message == nullptr || busy() || m_committing || !canAsk()) return;
     const qint64 parent = message->role == MessageRole::user ? message->id : message->parentId;
     setProblem({});
-    m_contextFull = false;
     answer(m_conversationId, parent, messagesTo(parent));
 }
 
@@ -134,7 +138,6 @@ void ChatSession::continueAnswer(qint64 messageId) {
     if (message == nullptr || message->role != MessageRole::assistant || messageId != m_leaf) return;
     if (busy() || m_committing || !canAsk()) return;
     setProblem({});
-    m_contextFull = false;
     Run run;
     run.answer = *message;
     run.messages = messagesTo(message->parentId);
@@ -202,7 +205,6 @@ void ChatSession::showSibling(qint64 messageId, int step) {
     if (busy() || m_committing) return;
     const qint64 leaf = m_tree.leafOfSibling(messageId, step);
     if (leaf == 0) return;
-    m_contextFull = false;
     showLeaf(leaf);
     updateContext();
     updateState();
@@ -303,8 +305,6 @@ void ChatSession::setOpened(const ConversationRecord& record) {
     }
     const MessageRecord* leaf = m_tree.find(record.activeLeaf);
     showLeaf(leaf != nullptr ? record.activeLeaf : m_tree.newestLeaf());
-    leaf = m_tree.find(m_leaf);
-    m_contextFull = leaf != nullptr && leaf->status == MessageStatus::contextFull;
     setDraft(record.draft);
     m_draftChanged = false;
     m_draftSaveTimer.stop();
@@ -391,7 +391,9 @@ void ChatSession::saveDraft() {
 // --- what the window sees ---
 
 void ChatSession::updateState() {
-    State state = m_contextFull ? ContextFull : Idle;
+    const bool full =
+        m_model.state() == ModelHost::Ready && contextSize() > 0 && m_contextUsed >= contextSize();
+    State state = full ? ContextFull : Idle;
     if (m_next && shown(m_next->answer.conversationId)) {
         state = Prefilling;
     } else if (m_run && shown(m_run->answer.conversationId)) {
@@ -410,19 +412,42 @@ void ChatSession::updateState() {
     Q_EMIT stateChanged();
 }
 
-void ChatSession::updateContext() {
-    int used = 0;
+ConversationLength ChatSession::measuredLength() const {
+    // What was said after the last answer that has figures was not counted by anybody yet.
+    qint64 uncounted = 0;  // bytes
     const std::vector<qint64> path = m_tree.pathTo(m_leaf);
-    for (auto id = path.rbegin(); id != path.rend() && used == 0; ++id) {
-        used = m_tree.find(*id)->figures.contextUsed;
+    for (auto id = path.rbegin(); id != path.rend(); ++id) {
+        const MessageRecord& message = *m_tree.find(*id);
+        if (const int used = message.figures.contextUsed; used > 0) {
+            if (uncounted == 0) return {used, message.figures.model};
+            return {used + static_cast<int>(uncounted / kBytesPerToken), {}};
+        }
+        uncounted += message.text.toUtf8().size();
     }
-    setContextUsed(used);
+    if (path.empty()) return {};
+    uncounted += m_settings.systemPrompt().toUtf8().size();
+    return {static_cast<int>(uncounted / kBytesPerToken), {}};
+}
+
+void ChatSession::updateContext() {
+    m_length = measuredLength();
+    m_contextUsed = m_length.tokens;
+    Q_EMIT contextChanged();
+    updateState();
+}
+
+QString ChatSession::answeredBy() const {
+    const MessageRecord* leaf = m_tree.find(m_leaf);
+    if (leaf == nullptr) return {};
+    if (leaf->role == MessageRole::assistant && !leaf->figures.model.isEmpty()) return leaf->figures.model;
+    return m_tree.modelBefore(m_leaf).value_or(QString());
 }
 
 void ChatSession::setContextUsed(int tokens) {
     if (tokens == m_contextUsed) return;
     m_contextUsed = tokens;
     Q_EMIT contextChanged();
+    updateState();
 }
 
 void ChatSession::setPrefill(int done, int total, double secondsLeft) {

@@ -142,6 +142,12 @@ std::string configText(const nlohmann::json& d) {
            line("template", d["template"].get<std::string>());
 }
 
+std::string warningsText(const nlohmann::json& warnings) {
+    std::string text;
+    for (const nlohmann::json& warning : warnings) text += line("warning", warning.get<std::string>());
+    return text;
+}
+
 std::string typesText(const nlohmann::json& types) {
     std::string text = "\ntensor types\n";
     for (const nlohmann::json& type : types) {
@@ -190,8 +196,9 @@ Result<int> run(const Arguments& arguments, Output& output) {
     if (output.asJson()) {
         output.writeJson(description);
     } else {
-        output.write(configText(description) + typesText(description["types"]) +
-                     memoryText(description["memory"]) + tensorsText(description["tensors"]));
+        output.write(configText(description) + warningsText(description["warnings"]) +
+                     typesText(description["types"]) + memoryText(description["memory"]) +
+                     tensorsText(description["tensors"]));
     }
     return kExitDone;
 }

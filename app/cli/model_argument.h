@@ -21,8 +21,9 @@ std::vector<Option> joined(std::vector<Option> first, const std::vector<Option>&
 Result<inference::EngineOptions> readEngineOptions(const Arguments& arguments);
 Result<inference::SamplingOptions> readSamplingOptions(const Arguments& arguments);
 
-/// MODEL as a file: a .gguf file, or with a store (a build with Qt) also a model's name.
-Result<std::filesystem::path> modelFile(const std::string& model);
+/// MODEL as a path: a .gguf file, a Hugging Face folder, or with a store (a build with Qt) also a model's
+/// name.
+Result<std::filesystem::path> modelPath(const std::string& model);
 
 /// Loads MODEL with progress; SIGINT ends it with ErrorCode::interrupted. Warns where --context asks for more
 /// than the model was trained for.

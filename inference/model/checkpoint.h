@@ -126,7 +126,9 @@ class Checkpoint {
         return m_content.chatTemplate;
     }  ///< Jinja source, empty if none
     const std::vector<std::string>& warnings() const { return m_content.warnings; }
-    uint64_t fileBytes() const;  ///< of all files with weights
+    /// Those that hold weights; the first one of a split file first.
+    const std::vector<std::shared_ptr<const DataFile>>& files() const { return m_content.files; }
+    uint64_t fileBytes() const;  ///< of files() together
 
     /// Reads rows [firstRow, firstRow + rowCount) of a tensor as its type says into `out` (rowCount *
     /// rowBytes()). Fails when a file was cut short or went away since it was opened, and when a scale or
