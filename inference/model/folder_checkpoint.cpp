@@ -1,5 +1,6 @@
 #include "inference/model/folder_checkpoint.h"
 
+#include "inference/model/chat_template_file.h"
 #include "inference/model/gguf.h"
 #include "inference/model/hf_config.h"
 #include "inference/model/hf_quantization.h"
@@ -82,6 +83,9 @@ Result<CheckpointContent> readFolderCheckpoint(const std::filesystem::path& fold
     if (!weights) return weights.error();
 
     CheckpointContent content;
+    Result<std::string> chatTemplate = readChatTemplate(folder);
+    if (!chatTemplate) return chatTemplate.error();
+    content.chatTemplate = std::move(*chatTemplate);
     content.config = config->model;
     content.config.name = nameOf(folder);
     content.warnings = config->warnings;
@@ -94,6 +98,9 @@ Result<CheckpointContent> readFolderCheckpoint(const std::filesystem::path& fold
 
 Result<CheckpointContent> readFolderVocabulary(const std::filesystem::path& folder) {
     CheckpointContent content;
+    Result<std::string> chatTemplate = readChatTemplate(folder);
+    if (!chatTemplate) return chatTemplate.error();
+    content.chatTemplate = std::move(*chatTemplate);
     content.config.name = nameOf(folder);
     const std::filesystem::path configFile = folder / "config.json";
     if (!isThere(configFile)) return content;
