@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 namespace edgechat::inference {
@@ -83,10 +84,12 @@ void quantizeToQ8_0(const float* values, int64_t count, std::byte* out) {
     for (int64_t first = 0; first < count; first += kGroup, out += 2 + kGroup) {
         const float* block = values + first;
         float largest = 0;
+        bool finite = true;
         for (int i = 0; i < kGroup; ++i) {
-            const float magnitude = std::fabs(block[i]);
-            if (!(magnitude <= largest)) largest = magnitude;  // also takes over a NaN
+            largest = std::max(largest, std::fabs(block[i]));
+            finite = finite && std::isfinite(block[i]);
         }
+        if (!finite) largest = std::numeric_limits<float>::infinity();
         float scale = storeHalf(out, floatToHalf(largest / 127.0f));
         // A small scale may have been rounded down so far that the largest value would not fit any more.
         if (127.5f * scale < largest) scale = storeHalf(out, static_cast<uint16_t>(floatToHalf(scale) + 1));

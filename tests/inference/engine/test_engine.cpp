@@ -12,7 +12,6 @@ namespace edgechat::inference {
 namespace {
 
 namespace fs = std::filesystem;
-namespace testing = edgechat::testing;
 
 class EngineTest : public ::testing::Test {
   protected:
