@@ -67,6 +67,15 @@ Result<QuantizationScheme> readScheme(const std::filesystem::path& folder, const
                             second.string());
 }
 
+// What a folder says beside its weights.
+Result<CheckpointContent> readBesideWeights(const std::filesystem::path& folder) {
+    CheckpointContent content;
+    content.config.name = nameOf(folder);
+    // MERGE: content.chatTemplate = readChatTemplate(folder) of inference/text/chat_template_file.h goes
+    // here.
+    return content;
+}
+
 }  // namespace
 
 Result<CheckpointContent> readFolderCheckpoint(const std::filesystem::path& folder) {
@@ -81,20 +90,21 @@ Result<CheckpointContent> readFolderCheckpoint(const std::filesystem::path& fold
     Result<StoredWeights> weights = openWeights(folder);
     if (!weights) return weights.error();
 
-    CheckpointContent content;
-    content.config = config->model;
-    content.config.name = nameOf(folder);
-    content.warnings = config->warnings;
-    content.warnings.insert(content.warnings.end(), weights->warnings.begin(), weights->warnings.end());
-    content.files = weights->files;
-    if (Result<void> mapped = mapHfTensors(*config, *weights, *scheme, folder.string(), content); !mapped)
+    Result<CheckpointContent> content = readBesideWeights(folder);
+    if (!content) return content.error();
+    config->model.name = content->config.name;
+    content->config = config->model;
+    content->warnings = config->warnings;
+    content->warnings.insert(content->warnings.end(), weights->warnings.begin(), weights->warnings.end());
+    content->files = weights->files;
+    if (Result<void> mapped = mapHfTensors(*config, *weights, *scheme, folder.string(), *content); !mapped)
         return mapped.error();
     return content;
 }
 
 Result<CheckpointContent> readFolderVocabulary(const std::filesystem::path& folder) {
-    CheckpointContent content;
-    content.config.name = nameOf(folder);
+    Result<CheckpointContent> content = readBesideWeights(folder);
+    if (!content) return content.error();
     const std::filesystem::path configFile = folder / "config.json";
     if (!isThere(configFile)) return content;
     Result<nlohmann::json> json = readJsonFile(configFile, kWhat);
@@ -102,7 +112,7 @@ Result<CheckpointContent> readFolderVocabulary(const std::filesystem::path& fold
     if (!json->is_object())
         return failure(configFile, describeJson(*json), "an object that describes a model");
     JsonFields fields(*json, configFile.string());
-    content.config.architecture = fields.textOr("model_type", "");
+    content->config.architecture = fields.textOr("model_type", "");
     if (!fields.ok()) return fields.error();
     return content;
 }
