@@ -68,6 +68,15 @@ Result<QuantizationScheme> readScheme(const std::filesystem::path& folder, const
                             second.string());
 }
 
+// What a folder says beside its weights.
+Result<CheckpointContent> readBesideWeights(const std::filesystem::path& folder) {
+    CheckpointContent content;
+    content.config.name = nameOf(folder);
+    // MERGE: content.chatTemplate = readChatTemplate(folder) of inference/text/chat_template_file.h goes
+    // here.
+    return content;
+}
+
 }  // namespace
 
 Result<CheckpointContent> readFolderCheckpoint(const std::filesystem::path& folder) {
@@ -82,6 +91,7 @@ Result<CheckpointContent> readFolderCheckpoint(const std::filesystem::path& fold
     Result<StoredWeights> weights = openWeights(folder);
     if (!weights) return weights.error();
 
+<<<<<<< HEAD
     CheckpointContent content;
     Result<std::string> chatTemplate = readChatTemplate(folder);
     if (!chatTemplate) return chatTemplate.error();
@@ -92,16 +102,31 @@ Result<CheckpointContent> readFolderCheckpoint(const std::filesystem::path& fold
     content.warnings.insert(content.warnings.end(), weights->warnings.begin(), weights->warnings.end());
     content.files = weights->files;
     if (Result<void> mapped = mapHfTensors(*config, *weights, *scheme, folder.string(), content); !mapped)
+=======
+    Result<CheckpointContent> content = readBesideWeights(folder);
+    if (!content) return content.error();
+    config->model.name = content->config.name;
+    content->config = config->model;
+    content->warnings = config->warnings;
+    content->warnings.insert(content->warnings.end(), weights->warnings.begin(), weights->warnings.end());
+    content->files = weights->files;
+    if (Result<void> mapped = mapHfTensors(*config, *weights, *scheme, folder.string(), *content); !mapped)
+>>>>>>> h-folder
         return mapped.error();
     return content;
 }
 
 Result<CheckpointContent> readFolderVocabulary(const std::filesystem::path& folder) {
+<<<<<<< HEAD
     CheckpointContent content;
     Result<std::string> chatTemplate = readChatTemplate(folder);
     if (!chatTemplate) return chatTemplate.error();
     content.chatTemplate = std::move(*chatTemplate);
     content.config.name = nameOf(folder);
+=======
+    Result<CheckpointContent> content = readBesideWeights(folder);
+    if (!content) return content.error();
+>>>>>>> h-folder
     const std::filesystem::path configFile = folder / "config.json";
     if (!isThere(configFile)) return content;
     Result<nlohmann::json> json = readJsonFile(configFile, kWhat);
@@ -109,7 +134,7 @@ Result<CheckpointContent> readFolderVocabulary(const std::filesystem::path& fold
     if (!json->is_object())
         return failure(configFile, describeJson(*json), "an object that describes a model");
     JsonFields fields(*json, configFile.string());
-    content.config.architecture = fields.textOr("model_type", "");
+    content->config.architecture = fields.textOr("model_type", "");
     if (!fields.ok()) return fields.error();
     return content;
 }

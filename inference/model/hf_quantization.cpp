@@ -66,7 +66,9 @@ void readGroupOfModules(JsonFields& group, QuantizationScheme& scheme) {
         weights->fail("strategy", "\"" + quotedForMessage(strategy) + "\"", "\"group\" or \"channel\"");
     // "weight" and "static" sort columns while quantizing and leave them in place.
     const nlohmann::json* order = weights->find("actorder");
-    if (order && (*order == "group" || *order == true)) {
+    const bool sorted = order && (order->is_string() ? order->get_ref<const std::string&>() == "group"
+                                                     : order->is_boolean() && order->get<bool>());
+    if (sorted) {
         weights->fail("actorder", describeJson(*order),
                       "null, \"weight\" or \"static\": groups of neighbouring inputs");
     }

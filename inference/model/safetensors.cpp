@@ -112,7 +112,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
         }
         m_key = text;
         if (m_level == Level::metadata) {
-            if (!m_names.insert("__metadata__." + text).second)
+            if (!m_metadata.insert(text).second)
                 return fail("__metadata__", "the key " + quotedForMessage(text) + " twice", "every key once");
             return true;
         }
@@ -185,7 +185,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
         bool dtype = false, shape = false, offsets = false;
     } m_seen;
     std::vector<uint64_t> m_numbers;
-    std::unordered_set<std::string> m_names;
+    std::unordered_set<std::string> m_names, m_metadata;  // met so far
     std::optional<Error> m_error;
 };
 
