@@ -72,8 +72,9 @@ Result<QuantizationScheme> readScheme(const std::filesystem::path& folder, const
 Result<CheckpointContent> readBesideWeights(const std::filesystem::path& folder) {
     CheckpointContent content;
     content.config.name = nameOf(folder);
-    // MERGE: content.chatTemplate = readChatTemplate(folder) of inference/text/chat_template_file.h goes
-    // here.
+    Result<std::string> chatTemplate = readChatTemplate(folder);
+    if (!chatTemplate) return chatTemplate.error();
+    content.chatTemplate = std::move(*chatTemplate);
     return content;
 }
 
@@ -91,18 +92,6 @@ Result<CheckpointContent> readFolderCheckpoint(const std::filesystem::path& fold
     Result<StoredWeights> weights = openWeights(folder);
     if (!weights) return weights.error();
 
-<<<<<<< HEAD
-    CheckpointContent content;
-    Result<std::string> chatTemplate = readChatTemplate(folder);
-    if (!chatTemplate) return chatTemplate.error();
-    content.chatTemplate = std::move(*chatTemplate);
-    content.config = config->model;
-    content.config.name = nameOf(folder);
-    content.warnings = config->warnings;
-    content.warnings.insert(content.warnings.end(), weights->warnings.begin(), weights->warnings.end());
-    content.files = weights->files;
-    if (Result<void> mapped = mapHfTensors(*config, *weights, *scheme, folder.string(), content); !mapped)
-=======
     Result<CheckpointContent> content = readBesideWeights(folder);
     if (!content) return content.error();
     config->model.name = content->config.name;
@@ -111,22 +100,13 @@ Result<CheckpointContent> readFolderCheckpoint(const std::filesystem::path& fold
     content->warnings.insert(content->warnings.end(), weights->warnings.begin(), weights->warnings.end());
     content->files = weights->files;
     if (Result<void> mapped = mapHfTensors(*config, *weights, *scheme, folder.string(), *content); !mapped)
->>>>>>> h-folder
         return mapped.error();
     return content;
 }
 
 Result<CheckpointContent> readFolderVocabulary(const std::filesystem::path& folder) {
-<<<<<<< HEAD
-    CheckpointContent content;
-    Result<std::string> chatTemplate = readChatTemplate(folder);
-    if (!chatTemplate) return chatTemplate.error();
-    content.chatTemplate = std::move(*chatTemplate);
-    content.config.name = nameOf(folder);
-=======
     Result<CheckpointContent> content = readBesideWeights(folder);
     if (!content) return content.error();
->>>>>>> h-folder
     const std::filesystem::path configFile = folder / "config.json";
     if (!isThere(configFile)) return content;
     Result<nlohmann::json> json = readJsonFile(configFile, kWhat);
