@@ -1,6 +1,7 @@
 #include "inference/cpu/packed_matrix.h"
 
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -90,16 +91,17 @@ bool packBlock(const PackedMatrix& matrix, int row, const std::byte* block, std:
     return true;
 }
 
-/// A group of int4 (tensor.h).
+/// A group of int4 (tensor.h), its zero as the whole number that it is or was made of.
 bool packInt4Group(const PackedMatrix& matrix, int row, const std::byte* block, std::byte* record) {
     const int tileRows = matrix.tileRows;
-    float scale;
+    float scale, zero;
     std::memcpy(&scale, block, sizeof scale);
+    std::memcpy(&zero, block + sizeof scale, sizeof zero);
     const uint16_t half = floatToHalf(scale);
-    const auto zero = static_cast<uint8_t>(block[4]);
-    if (!finiteHalf(half) || zero > 15) return false;
+    const float whole = std::nearbyint(zero);
+    if (!finiteHalf(half) || !(whole >= 0 && whole <= 15)) return false;
     std::memcpy(record + 2 * row, &half, 2);
-    record[2 * tileRows + row] = std::byte{zero};
+    record[2 * tileRows + row] = static_cast<std::byte>(static_cast<uint8_t>(whole));
     std::byte* quants = record + static_cast<size_t>(scaleBytes(matrix.kind)) * tileRows;
     for (int first = 0; first < matrix.groupSize;
          first += kGroup, quants += quantBytes(matrix.kind) * tileRows) {

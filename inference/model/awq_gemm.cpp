@@ -47,7 +47,7 @@ class AwqGemmRows final : public Int4Rows {
         return {};
     }
 
-    Result<void> readGroups(int64_t first, int64_t count, float* scales, uint8_t* zeros) const override {
+    Result<void> readGroups(int64_t first, int64_t count, float* scales, float* zeros) const override {
         const int64_t groups = m_shape.groups();
         const int64_t firstWord = first / 8, words = (first + count - 1) / 8 - firstWord + 1;
         const Result<std::vector<float>> stored = int4::readScales(m_parts.scales, 0, groups, first, count);
@@ -60,7 +60,7 @@ class AwqGemmRows final : public Int4Rows {
             for (int64_t group = 0; group < groups; ++group) {
                 *scales++ = (*stored)[static_cast<size_t>(group * count + row)];
                 const uint32_t bits = (*packed)[static_cast<size_t>(group * words + word)];
-                *zeros++ = static_cast<uint8_t>(bits >> shiftOf(first + row) & 15);
+                *zeros++ = static_cast<float>(bits >> shiftOf(first + row) & 15);
             }
         }
         return {};

@@ -16,7 +16,7 @@ class AwqGemvRows final : public Int4Rows {
         return int4::readSequentialCodes(m_parts.codes, m_shape, first, count, blocks);
     }
 
-    Result<void> readGroups(int64_t first, int64_t count, float* scales, uint8_t* zeros) const override {
+    Result<void> readGroups(int64_t first, int64_t count, float* scales, float* zeros) const override {
         const int64_t groups = m_shape.groups();  // the stored rows are longer, filled up with zeros
         const int64_t words = (groups + 7) / 8;
         const Result<std::vector<float>> stored = int4::readScales(m_parts.scales, first, count, 0, groups);
@@ -27,7 +27,7 @@ class AwqGemvRows final : public Int4Rows {
             for (int64_t group = 0; group < groups; ++group) {
                 *scales++ = (*stored)[static_cast<size_t>(row * groups + group)];
                 const uint32_t bits = (*packed)[static_cast<size_t>(row * words + group / 8)];
-                *zeros++ = static_cast<uint8_t>(bits >> (group % 8 * 4) & 15);
+                *zeros++ = static_cast<float>(bits >> (group % 8 * 4) & 15);
             }
         }
         return {};
@@ -84,7 +84,7 @@ class AwqGemvFastRows final : public Int4Rows {
         return {};
     }
 
-    Result<void> readGroups(int64_t first, int64_t count, float* scales, uint8_t* zeros) const override {
+    Result<void> readGroups(int64_t first, int64_t count, float* scales, float* zeros) const override {
         const int64_t groups = m_shape.groups();
         const Result<std::vector<float>> stored = int4::readScales(m_parts.scales, 0, groups, first, count);
         if (!stored) return stored.error();
@@ -94,7 +94,8 @@ class AwqGemvFastRows final : public Int4Rows {
             for (int64_t group = 0; group < groups; ++group) {
                 const auto place = static_cast<size_t>(group * count + row);
                 const float scale = (*stored)[place];
-                // The offset was rounded to fp16 after it was made of a whole zero point.
+                // The offset was rounded to fp16 after it was made of a whole zero point, so this is next to
+                // one.
                 const float zero = scale > 0.0f ? -(*offsets)[place] / scale : 0.0f;
                 const float whole = std::nearbyint(zero);
                 if (scale > 0.0f && (!(std::fabs(zero - whole) < 0.25f) || whole < 0.0f || whole > 15.0f)) {
@@ -105,7 +106,7 @@ class AwqGemvFastRows final : public Int4Rows {
                                            "a whole number from 0 to 15 times the scale");
                 }
                 *scales++ = scale;
-                *zeros++ = static_cast<uint8_t>(scale > 0.0f ? whole : 0.0f);
+                *zeros++ = zero;
             }
         }
         return {};

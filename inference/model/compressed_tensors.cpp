@@ -8,7 +8,7 @@ namespace edgechat::inference {
 
 namespace {
 
-constexpr uint8_t kSymmetricZero = 8;
+constexpr float kSymmetricZero = 8;
 
 class CompressedTensorsRows final : public Int4Rows {
   public:
@@ -19,7 +19,7 @@ class CompressedTensorsRows final : public Int4Rows {
         return int4::readSequentialCodes(m_parts.codes, m_shape, first, count, blocks);
     }
 
-    Result<void> readGroups(int64_t first, int64_t count, float* scales, uint8_t* zeros) const override {
+    Result<void> readGroups(int64_t first, int64_t count, float* scales, float* zeros) const override {
         const int64_t groups = m_shape.groups();
         const Result<std::vector<float>> stored = int4::readScales(m_parts.scales, first, count, 0, groups);
         if (!stored) return stored.error();
@@ -35,7 +35,7 @@ class CompressedTensorsRows final : public Int4Rows {
         for (int64_t row = first; row < first + count; ++row) {
             const uint32_t* word = packed->data() + (row / 8 - firstWord) * groups;
             for (int64_t group = 0; group < groups; ++group)
-                *zeros++ = static_cast<uint8_t>(word[group] >> (row % 8 * 4) & 15);
+                *zeros++ = static_cast<float>(word[group] >> (row % 8 * 4) & 15);
         }
         return {};
     }

@@ -8,7 +8,12 @@ namespace edgechat::inference {
 
 namespace {
 
-constexpr int kCodesBegin = 8;  // of a block: f32 scale, u8 zero, 3 unused bytes
+constexpr int kCodesBegin = 8;  // of a block, behind f32 scale and f32 zero
+
+void storeFloat(uint8_t* out, float value) {
+    const auto bits = std::bit_cast<uint32_t>(value);
+    for (int byte = 0; byte < 4; ++byte) out[byte] = static_cast<uint8_t>(bits >> (8 * byte));
+}
 
 bool allCodesEqual(const uint8_t* codes, int groupSize) {
     const uint8_t twice = static_cast<uint8_t>((codes[0] & 15) * 17);
@@ -29,7 +34,7 @@ Result<void> Int4Rows::read(int64_t first, int64_t count, std::byte* out) const 
     std::memset(blocks, 0, wanted * stride);
     if (Result<void> read = readCodes(first, count, blocks); !read) return read;
     std::vector<float> scales(wanted);
-    std::vector<uint8_t> zeros(wanted);
+    std::vector<float> zeros(wanted);
     if (Result<void> read = readGroups(first, count, scales.data(), zeros.data()); !read) return read;
     for (size_t i = 0; i < wanted; ++i) {
         uint8_t* block = blocks + i * stride;
@@ -43,9 +48,8 @@ Result<void> Int4Rows::read(int64_t first, int64_t count, std::byte* out) const 
                                        std::to_string(i % groups),
                                    "scales above 0 (is the download damaged?)");
         }
-        const auto bits = std::bit_cast<uint32_t>(scale);
-        for (int byte = 0; byte < 4; ++byte) block[byte] = static_cast<uint8_t>(bits >> (8 * byte));
-        block[4] = zeros[i];
+        storeFloat(block, scale);
+        storeFloat(block + 4, zeros[i]);
     }
     return {};
 }

@@ -54,7 +54,7 @@ class Int4Rows : public RowSource {
     /// Writes the codes of rows [first, first + count) into blocks that are zero.
     virtual Result<void> readCodes(int64_t first, int64_t count, uint8_t* blocks) const = 0;
     /// Fills scales and zeros, [count, groups] each.
-    virtual Result<void> readGroups(int64_t first, int64_t count, float* scales, uint8_t* zeros) const = 0;
+    virtual Result<void> readGroups(int64_t first, int64_t count, float* scales, float* zeros) const = 0;
 
     Int4Parts m_parts;
     Int4Shape m_shape;

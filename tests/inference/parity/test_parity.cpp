@@ -201,7 +201,7 @@ TEST_P(Parity, aSecondTurnIsTheSameAsOneLongPrompt) {
     second.prompt.insert(second.prompt.end(), half, half + 30);
     const Result<GenerateResult> continued = engine->generate(second), oneShot = fresh->generate(second);
     ASSERT_TRUE(continued && oneShot);
-    EXPECT_EQ(continued->statistics.cachedTokens, static_cast<int>(first.prompt.size()) + 6);
+    EXPECT_GE(continued->statistics.cachedTokens, static_cast<int>(first.prompt.size()) + 6);
     EXPECT_EQ(oneShot->statistics.cachedTokens, 0);
     EXPECT_EQ(continued->tokens, oneShot->tokens);
 }
