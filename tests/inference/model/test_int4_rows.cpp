@@ -40,7 +40,17 @@ std::vector<float> valuesOf(const Checkpoint& checkpoint, const TensorInfo& tens
     return values ? *values : std::vector<float>();
 }
 
-void expectMatrix(const Checkpoint& checkpoint, const TensorInfo& tensor, const Int4Matrix& expected) {
+// The layouts of "gemv_fast" store -scale * zero rounded to fp16, and what they mean is code * scale + that.
+float valueOf(const Int4Matrix& matrix, Int4Form form, int n, int k) {
+    if (form != Int4Form::gemvFast && form != Int4Form::gemvFastScaledZeros) return matrix.value(n, k);
+    const int group = k / matrix.groupSize;
+    const float scale = matrix.scale(n, group);
+    const float offset = halfToFloat(floatToHalf(-scale * static_cast<float>(matrix.zero(n, group))));
+    return scale * static_cast<float>(matrix.code(n, k)) + offset;
+}
+
+void expectMatrix(const Checkpoint& checkpoint, const TensorInfo& tensor, const Int4Matrix& expected,
+                  Int4Form form) {
     ASSERT_EQ(tensor.type, TensorType::int4);
     ASSERT_EQ(tensor.rows, expected.rows);
     ASSERT_EQ(tensor.columns, expected.columns);
@@ -49,7 +59,8 @@ void expectMatrix(const Checkpoint& checkpoint, const TensorInfo& tensor, const 
     ASSERT_EQ(values.size(), static_cast<size_t>(expected.rows * expected.columns));
     for (int n = 0; n < expected.rows; ++n) {
         for (int k = 0; k < expected.columns; ++k) {
-            ASSERT_EQ(values[static_cast<size_t>(n * expected.columns + k)], expected.value(n, k))
+            ASSERT_FLOAT_EQ(values[static_cast<size_t>(n * expected.columns + k)],
+                            valueOf(expected, form, n, k))
                 << tensor.name << " output " << n << " input " << k;
         }
     }
@@ -67,13 +78,18 @@ TEST_P(Int4Layouts, everyWeightOfALlamaModel) {
     for (int i = 0; i < 2; ++i) {
         const LayerTensors& layer = (*checkpoint)->tensors().layers[static_cast<size_t>(i)];
         const std::string prefix = "model.layers." + std::to_string(i) + ".";
-        expectMatrix(**checkpoint, layer.query.weight, matrices.at(prefix + "self_attn.q_proj"));
-        expectMatrix(**checkpoint, layer.key.weight, matrices.at(prefix + "self_attn.k_proj"));
-        expectMatrix(**checkpoint, layer.value.weight, matrices.at(prefix + "self_attn.v_proj"));
-        expectMatrix(**checkpoint, layer.output.weight, matrices.at(prefix + "self_attn.o_proj"));
-        expectMatrix(**checkpoint, layer.gate->weight, matrices.at(prefix + "mlp.gate_proj"));
-        expectMatrix(**checkpoint, layer.up.weight, matrices.at(prefix + "mlp.up_proj"));
-        expectMatrix(**checkpoint, layer.down.weight, matrices.at(prefix + "mlp.down_proj"));
+        expectMatrix(**checkpoint, layer.query.weight, matrices.at(prefix + "self_attn.q_proj"),
+                     GetParam().form);
+        expectMatrix(**checkpoint, layer.key.weight, matrices.at(prefix + "self_attn.k_proj"),
+                     GetParam().form);
+        expectMatrix(**checkpoint, layer.value.weight, matrices.at(prefix + "self_attn.v_proj"),
+                     GetParam().form);
+        expectMatrix(**checkpoint, layer.output.weight, matrices.at(prefix + "self_attn.o_proj"),
+                     GetParam().form);
+        expectMatrix(**checkpoint, layer.gate->weight, matrices.at(prefix + "mlp.gate_proj"),
+                     GetParam().form);
+        expectMatrix(**checkpoint, layer.up.weight, matrices.at(prefix + "mlp.up_proj"), GetParam().form);
+        expectMatrix(**checkpoint, layer.down.weight, matrices.at(prefix + "mlp.down_proj"), GetParam().form);
     }
 }
 
@@ -155,7 +171,8 @@ TEST(Int4Scales, wideTypesAreRead) {
     model.writeTo(folder);
     const auto checkpoint = Checkpoint::open(folder.path());
     ASSERT_TRUE(checkpoint) << checkpoint.error().message();
-    expectMatrix(**checkpoint, (*checkpoint)->tensors().layers[0].up.weight, matrices.at(module));
+    expectMatrix(**checkpoint, (*checkpoint)->tensors().layers[0].up.weight, matrices.at(module),
+                 GetParam().form);
 }
 
 // A scale is checked when its row is read; the message names tensor, output and group.

@@ -84,10 +84,10 @@ class RealVocabulary : public ::testing::TestWithParam<Vocabulary> {
 };
 
 TEST_P(RealVocabulary, matchesPublishedVectors) {
-    if (!GetParam().vectors) GTEST_SKIP() << "no vectors are published for this vocabulary";
-    const auto all =
-        readVectors(sharedData(std::string("tokenizers/ggml-vocab-") + GetParam().vectors + ".gguf.inp")
-                        ->replace_extension());
+    if (!GetParam().vectors) return;
+    const auto base = sharedData(std::string("tokenizers/ggml-vocab-") + GetParam().vectors + ".gguf.inp");
+    ASSERT_TRUE(base);
+    const auto all = readVectors(std::filesystem::path(*base).replace_extension());
     ASSERT_EQ(all.size(), 46u);
     for (const auto& vector : all) {
         EXPECT_EQ(asText(vector.text), vector.ids) << vector.text;
