@@ -42,7 +42,8 @@ TensorType keptType(const TensorInfo& tensor) {
     if (floats) return tensor.type;
     if (tensor.columns % kGroup != 0) return TensorType::f32;
     if (tensor.type == TensorType::int4 && tensor.groupSize % kGroup != 0) return TensorType::f32;
-    return packsNatively(tensor.type) ? tensor.type : TensorType::q8_0;
+    if (packsNatively(tensor.type)) return tensor.type;
+    return tensor.type == TensorType::q4_k ? TensorType::q4_1 : TensorType::q8_0;
 }
 
 uint64_t keptRowBytes(const TensorInfo& tensor) {
@@ -67,10 +68,19 @@ std::string keptTypeLoss(const TensorInfo& tensor) {
     if (kept == tensor.type) return {};
     const std::string from = tensorTypeName(tensor.type);
     if (kept == TensorType::q8_0) return from + " -> INT8 g32, at most 0.4 % of a block's largest value";
+    if (kept == TensorType::q4_1) return from + " -> INT4 g32, about 0.1 % of a block's largest value";
     return from + " -> " + tensorTypeName(kept) + ", nothing lost";
 }
 
 void transcodeRow(const TensorInfo& tensor, const std::byte* stored, std::byte* out) {
+    if (keptType(tensor) == TensorType::q4_1) {
+        const int64_t blocks = tensor.columns / blockElements(tensor.type);
+        for (int64_t i = 0; i < blocks; ++i) {
+            q4kToQ4_1(stored + i * blockBytes(tensor.type),
+                      out + i * (blockElements(tensor.type) / kGroup) * blockBytes(TensorType::q4_1));
+        }
+        return;
+    }
     std::vector<float> values(static_cast<size_t>(tensor.columns));
     dequantizeRow(tensor, stored, values.data());
     if (keptType(tensor) == TensorType::q8_0) {
