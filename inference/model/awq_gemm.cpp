@@ -1,5 +1,6 @@
 // AutoAWQ's "gemm": a matrix is stored transposed, eight outputs in a word.
 #include <algorithm>
+#include <cstring>
 
 #include "inference/model/int4_rows.h"
 
@@ -23,28 +24,42 @@ class AwqGemmRows final : public Int4Rows {
     Result<void> readCodes(int64_t first, int64_t count, uint8_t* blocks) const override {
         const int64_t firstWord = first / 8, words = (first + count - 1) / 8 - firstWord + 1;
         const auto rowBytes = static_cast<int64_t>(m_shape.rowBytes());
-        const int blockSize = blockBytes(TensorType::int4, m_shape.groupSize);
         for (int64_t band = 0; band < m_shape.columns; band += kBand) {
             const int64_t inputs = std::min(kBand, m_shape.columns - band);
             const Result<std::vector<uint32_t>> slice =
                 int4::readWords(m_parts.codes, band, inputs, firstWord, words);  // [inputs, words]
             if (!slice) return slice.error();
-            for (int64_t row = 0; row < count; ++row) {
-                const int shift = shiftOf(first + row);
-                const uint32_t* word = slice->data() + ((first + row) / 8 - firstWord);
-                int64_t inGroup = band % m_shape.groupSize;
-                uint8_t* codes = blocks + row * rowBytes + band / m_shape.groupSize * blockSize + 8;
-                for (int64_t k = 0; k < inputs; ++k, word += words) {
-                    codes[inGroup / 2] =
-                        static_cast<uint8_t>(codes[inGroup / 2] | (*word >> shift & 15) << (inGroup % 2 * 4));
-                    if (++inGroup == m_shape.groupSize) {
-                        inGroup = 0;
-                        codes += blockSize;
-                    }
-                }
+            for (int64_t row = 0; row < count;) {
+                const int64_t word = (first + row) / 8 - firstWord;
+                uint32_t column[kBand] = {};  // the word of eight outputs for each input
+                for (int64_t k = 0; k < inputs; ++k)
+                    column[k] = (*slice)[static_cast<size_t>(k * words + word)];
+                do {
+                    placeCodes(column, shiftOf(first + row), band, inputs, blocks + row * rowBytes);
+                    ++row;
+                } while (row < count && (first + row) % 8 != 0);
             }
         }
         return {};
+    }
+
+    // The codes of one output for inputs [firstInput, firstInput + count), two a byte; groups are even.
+    void placeCodes(const uint32_t* words, int shift, int64_t firstInput, int64_t count, uint8_t* row) const {
+        uint8_t pairs[kBand / 2];
+        for (int64_t i = 0; i < kBand / 2; ++i) {
+            const uint32_t low = words[2 * i] >> shift & 15, high = words[2 * i + 1] >> shift & 15;
+            pairs[i] = static_cast<uint8_t>(low | high << 4);
+        }
+        const int blockSize = blockBytes(TensorType::int4, m_shape.groupSize);
+        const uint8_t* from = pairs;
+        for (int64_t k = firstInput; k < firstInput + count;) {
+            const int64_t inGroup = k % m_shape.groupSize;
+            const int64_t run = std::min(m_shape.groupSize - inGroup, firstInput + count - k);
+            std::memcpy(row + k / m_shape.groupSize * blockSize + 8 + inGroup / 2, from,
+                        static_cast<size_t>(run / 2));
+            from += run / 2;
+            k += run;
+        }
     }
 
     Result<void> readGroups(int64_t first, int64_t count, float* scales, float* zeros) const override {
