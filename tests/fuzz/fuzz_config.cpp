@@ -24,7 +24,7 @@ void useConfig(const nlohmann::json& json) {
     require(config.kvHeads > 0 && config.heads % config.kvHeads == 0 && config.headSize % 2 == 0);
     require(config.queryWidth() > 0 && config.normEps > 0 && config.ropeBase > 1.0f);
     require(config.ropeScaling.factor > 0);
-    ropeInverseFrequencies(config);
+    ropeInverseFrequencies(config, config.context);
     const auto scheme = readQuantization(json, "config.json", nullptr, "");
     require(scheme || scheme.error().message().find("config.json") != std::string::npos);
 }

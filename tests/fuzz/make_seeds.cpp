@@ -16,6 +16,7 @@ bool writeSeed(const std::filesystem::path& path, const std::string& content) {
 }  // namespace edgechat::testing
 
 int main(int count, char** arguments) {
+    using namespace edgechat::testing;
     if (count != 2) {
         std::fputs("usage: fuzz_seeds FOLDER\n", stderr);
         return 2;
