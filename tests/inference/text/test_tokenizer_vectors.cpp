@@ -2,6 +2,8 @@
 // every byte string back, long texts, and control tokens that nobody can type.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -75,16 +77,40 @@ class RealVocabulary : public ::testing::TestWithParam<Vocabulary> {
         if (!tokenizer) GTEST_SKIP() << "the shared test data is not there (EDGECHAT_TEST_DATA)";
     }
     Ids asText(const std::string& text) const { return tokenizer->encode(text, SpecialTokens::asText); }
+    // What comes back of a text: Falcon's and StarCoder's vocabularies have no token for some bytes. Those of
+    // whole characters are left out, and broken UTF-8 with such a byte becomes U+FFFD.
+    std::string reachable(std::string_view text) const {
+        std::array<bool, 256> known{};
+        for (int id = 0; id < tokenizer->vocabulary(); ++id) {
+            const std::string bytes = tokenizer->tokenBytes(id);
+            if (bytes.size() == 1) known[static_cast<unsigned char>(bytes[0])] = true;
+        }
+        const auto lacks = [&known](char byte) { return !known[static_cast<unsigned char>(byte)]; };
+        std::string back;
+        while (!text.empty()) {
+            const Utf8Step step = nextUtf8(text);
+            std::string part(text.substr(0, step.length));
+            if (step.kind == Utf8Kind::character) {
+                std::erase_if(part, lacks);
+            } else if (std::any_of(part.begin(), part.end(), lacks)) {
+                part = kReplacementCharacter;
+            }
+            back += part;
+            text.remove_prefix(step.length);
+        }
+        return back;
+    }
     void expectBack(const std::string& text) const {
         const Ids ids = asText(text);
         for (int id : ids) ASSERT_FALSE(tokenizer->isControl(id));
-        ASSERT_EQ(tokenizer->decode(ids, false), text);
+        const std::string back = tokenizer->decode(ids, false);
+        if (back != text) ASSERT_EQ(back, reachable(text));
     }
     const Tokenizer* tokenizer = nullptr;
 };
 
 TEST_P(RealVocabulary, matchesPublishedVectors) {
-    if (!GetParam().vectors) return;
+    if (!GetParam().vectors) GTEST_SKIP() << "no vectors are published for this vocabulary";
     const auto base = sharedData(std::string("tokenizers/ggml-vocab-") + GetParam().vectors + ".gguf.inp");
     ASSERT_TRUE(base);
     const auto all = readVectors(std::filesystem::path(*base).replace_extension());
@@ -96,7 +122,7 @@ TEST_P(RealVocabulary, matchesPublishedVectors) {
 }
 
 TEST_P(RealVocabulary, matchesHuggingFaceOnHardTexts) {
-    if (!GetParam().golden) return;
+    if (!GetParam().golden) GTEST_SKIP() << "no reference ids for this vocabulary";
     const auto texts = goldens()["texts"].get<std::vector<std::string>>();
     const json& ids = goldens()["ids"][GetParam().golden];
     ASSERT_GE(texts.size(), 300u);
@@ -110,6 +136,13 @@ TEST_P(RealVocabulary, matchesHuggingFaceOnHardTexts) {
 }
 
 TEST_P(RealVocabulary, anyBytesComeBack) {
+    // Those of SentencePiece and Llama 3 lack nothing.
+    const std::string name = GetParam().name;
+    if (!name.starts_with("falcon") && !name.starts_with("starcoder")) {
+        std::string bytes;
+        for (int byte = 0; byte < 256; ++byte) bytes += static_cast<char>(byte);
+        ASSERT_EQ(reachable(bytes), bytes);
+    }
     std::string all;
     for (int byte = 0; byte < 256; ++byte) {
         expectBack(std::string(1, static_cast<char>(byte)));
@@ -170,7 +203,7 @@ TEST_P(RealVocabulary, nobodyCanTypeAControlToken) {
 
 // A million times the same character: where a pattern that ran into a limit would cut elsewhere.
 TEST_P(RealVocabulary, matchesHuggingFaceOnLongRuns) {
-    if (!GetParam().golden) return;
+    if (!GetParam().golden) GTEST_SKIP() << "no reference ids for this vocabulary";
     for (const json& run : goldens()["runs"]) {
         std::string text;
         for (int n = run["count"].get<int>(); n > 0; --n) text += run["text"].get<std::string>();
