@@ -176,7 +176,7 @@ AnswerOutcome InferenceThread::answer(const AnswerRequest& request, const std::a
         return outcome;
     }
     const ChatTemplate& chatTemplate = m_engine->chatTemplate();
-    Result<std::vector<PromptSegment>> segments = chatTemplate.render(request.messages, true);
+    Result<std::vector<PromptSegment>> segments = chatTemplate.render(request.messages, true, request.date);
     if (!segments) {
         outcome.error = segments.error();
         return outcome;

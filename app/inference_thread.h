@@ -47,6 +47,9 @@ struct AnswerRequest {
     std::string partialAnswer;  ///< text of the answer to go on with, empty for a new one
     inference::SamplingOptions sampling;
     int maxTokens = 0;  ///< 0: until the model ends
+    /// What templates are told that today is; the same for all of a conversation, so that its prefix stays
+    /// cached.
+    std::string date{inference::kTemplateDate};
 };
 
 struct AnswerOutcome {

@@ -83,6 +83,7 @@ void ChatSession::ask() {
     if (!systemPrompt.trimmed().isEmpty()) request.messages.push_back({"system", systemPrompt.toStdString()});
     request.messages.insert(request.messages.end(), m_run->messages.begin(), m_run->messages.end());
     request.partialAnswer = m_run->partial;
+    request.date = m_run->date;
     request.sampling = samplingOf(m_settings);
     request.maxTokens = m_settings.maxTokens();
     m_run->asked = true;

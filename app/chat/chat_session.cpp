@@ -1,5 +1,8 @@
 #include "app/chat/chat_session.h"
 
+#include <QDate>
+#include <QLocale>
+
 #include <algorithm>
 #include <utility>
 
@@ -141,6 +144,7 @@ void ChatSession::continueAnswer(qint64 messageId) {
     Run run;
     run.answer = *message;
     run.messages = messagesTo(message->parentId);
+    run.date = dateOf(messageId);
     run.partial = message->text.toStdString();
     run.tokensBefore = message->figures.generatedTokens;
     run.statusBefore = message->status;
@@ -162,7 +166,8 @@ void ChatSession::answer(qint64 conversationId, qint64 parentId,
     message.status = MessageStatus::streaming;
     m_history.ask<AddedMessage>(
         this, [message](HistoryDatabase& database) { return database.addMessage(message); },
-        [this, number = m_openNumber, messages = std::move(messages)](Result<AddedMessage> added) {
+        [this, number = m_openNumber, date = dateOf(parentId),
+         messages = std::move(messages)](Result<AddedMessage> added) {
             m_committing = false;
             if (!added) {
                 setProblem({tr("The answer could not be saved, so it was not begun."), tr("Try again."),
@@ -178,6 +183,7 @@ void ChatSession::answer(qint64 conversationId, qint64 parentId,
             Run run;
             run.answer = added->message;
             run.messages = messages;
+            run.date = date;
             begin(std::move(run));
         });
     updateState();
@@ -359,6 +365,15 @@ std::vector<inference::ChatMessage> ChatSession::messagesTo(qint64 leaf) const {
         messages.push_back({role, message.text.toStdString()});
     }
     return messages;
+}
+
+// A template may write a date. It is that of the first message, so that the next day finds the same beginning
+// in the cache.
+std::string ChatSession::dateOf(qint64 message) const {
+    const std::vector<qint64> path = m_tree.pathTo(message);
+    const QDate date =
+        path.empty() ? QDate::currentDate() : m_tree.find(path.front())->createdAt.toLocalTime().date();
+    return QLocale::c().toString(date, QStringLiteral("dd MMM yyyy")).toStdString();
 }
 
 // --- the draft ---

@@ -131,6 +131,7 @@ class ChatSession : public QObject {
     struct Run {
         MessageRecord answer;
         std::vector<inference::ChatMessage> messages;  ///< all that was said before the answer
+        std::string date;                              ///< when the conversation began, as templates write it
         std::string partial;   ///< the answer's text when it began: it goes on from there
         int tokensBefore = 0;  ///< generated for `partial`
         MessageStatus statusBefore = MessageStatus::streaming;  ///< of an answer that is gone on with
@@ -141,6 +142,7 @@ class ChatSession : public QObject {
 
     bool canAsk();  ///< false, with a problem, when no model is there
     std::vector<inference::ChatMessage> messagesTo(qint64 leaf) const;
+    std::string dateOf(qint64 message) const;  ///< on which the conversation with it began
     void addUserMessage(qint64 parentId, const QString& text, bool clearDraft);
     void answer(qint64 conversationId, qint64 parentId, std::vector<inference::ChatMessage> messages);
     void begin(Run run);

@@ -30,16 +30,21 @@ Result<std::vector<int>> encodeConversation(const Engine& engine, const std::vec
     return engine.tokenizer().encodeSegments(*segments);
 }
 
+void warnAboutTemplate(const ChatTemplate& chatTemplate, Output& output) {
+    if (chatTemplate.isSubstitute()) {
+        output.message("the text is completed as it stands: " + chatTemplate.problem());
+    } else if (chatTemplate.name() == "none") {
+        output.message("the text is completed as it stands: the model has no chat template");
+    }
+}
+
 void warnAboutMessages(const ChatTemplate& chatTemplate, const std::vector<ChatMessage>& messages,
                        Output& output) {
-    if (chatTemplate.isSubstitute())
-        output.message("the text is completed as it stands: " + chatTemplate.problem());
     for (const ChatMessage& message : messages) {
         if (message.role == "system" && chatTemplate.mergesSystem()) {
             output.message(
-                "the model's chat template has no place for a system message: it was put in front of the "
-                "first "
-                "user message");
+                "the model's chat template has no place for a system message: it was put in front of "
+                "the first user message");
         }
         const std::string marker = chatTemplate.warnsAbout(message.content);
         if (message.role == "assistant" || marker.empty()) continue;

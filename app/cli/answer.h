@@ -22,8 +22,10 @@ Result<AnswerOptions> readAnswerOptions(const Arguments& arguments);
 Result<std::vector<int>> encodeConversation(const inference::Engine& engine,
                                             const std::vector<inference::ChatMessage>& messages);
 
-/// Says what a person should know about the message that was added last: that it may pass for another role's,
-/// that the template has no place for a system message, that there is no usable template.
+/// Says on stderr that there is no chat template, or why the model's cannot be used.
+void warnAboutTemplate(const inference::ChatTemplate& chatTemplate, Output& output);
+/// Says on stderr which messages may pass for another role's, and that the template has no place for a system
+/// message.
 void warnAboutMessages(const inference::ChatTemplate& chatTemplate,
                        const std::vector<inference::ChatMessage>& messages, Output& output);
 

@@ -93,6 +93,7 @@ Result<int> run(const Arguments& arguments, Output& output) {
 
     const bool terminal = ::isatty(STDIN_FILENO) != 0;
     if (terminal) greet(**engine, model, output);
+    if (!options->raw) warnAboutTemplate((*engine)->chatTemplate(), output);
     Conversation conversation(**engine, *options);
     LineReader lines;
     size_t warned = 0;  // messages that were looked at

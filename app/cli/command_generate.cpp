@@ -54,7 +54,10 @@ Result<int> run(const Arguments& arguments, Output& output) {
     std::vector<ChatMessage> messages;
     if (!answerOptions->system.empty()) messages.push_back({"system", answerOptions->system});
     messages.push_back({"user", *prompt});
-    if (!answerOptions->raw) warnAboutMessages(engine.chatTemplate(), messages, output);
+    if (!answerOptions->raw) {
+        warnAboutTemplate(engine.chatTemplate(), output);
+        warnAboutMessages(engine.chatTemplate(), messages, output);
+    }
     const Result<std::vector<int>> ids =
         answerOptions->raw ? encodePlain(engine.tokenizer(), *prompt) : encodeConversation(engine, messages);
     if (!ids) return ids.error();

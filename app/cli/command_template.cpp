@@ -29,6 +29,7 @@ Result<int> run(const Arguments& arguments, Output& output) {
     const Result<std::vector<PromptSegment>> segments =
         chosen->render(*messages, !arguments.has("--no-generation-prompt"));
     if (!segments) return segments.error();
+    warnAboutTemplate(*chosen, output);
     warnAboutMessages(*chosen, *messages, output);
     std::string text;
     for (const PromptSegment& segment : *segments) text += segment.text;

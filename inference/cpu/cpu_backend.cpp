@@ -11,6 +11,7 @@ namespace {
 
 constexpr int kMaxBatch = kBatchTokens;
 constexpr int kMaxAttentionRows = 96;  // of one task: their running outputs stay in the second-level cache
+constexpr int kMaxSplitRows = 32;      // of several tokens whose segments are attended to apart
 
 int tokensPerTask(const ModelConfig& config) {
     return std::clamp(kMaxAttentionRows / (config.heads / config.kvHeads), 1, 64);
@@ -273,7 +274,7 @@ void CpuBackend::attend(int layer) {
     const int segments = chunksOf(m_start + m_tokens, kAttentionSegment) - firstSegment;
     // A few tokens against a long context: a task for each segment of keys, merged in order afterwards.
     // Otherwise a task walks through its segments itself. Both give the same numbers.
-    const bool split = blocks == 1 && segments > 1 && m_tokens * group <= 4 * 8;
+    const bool split = blocks == 1 && segments > 1 && (m_tokens == 1 || m_tokens * group <= kMaxSplitRows);
     const int tasksPerHead = split ? segments : blocks;
     const int tasks = m_config.kvHeads * tasksPerHead;
     const int rows = std::min(perTask, m_tokens) * group;

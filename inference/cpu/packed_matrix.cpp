@@ -1,6 +1,7 @@
 #include "inference/cpu/packed_matrix.h"
 
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -57,17 +58,25 @@ uint8_t nibble(const std::byte* quants, int k) {
     return k < 16 ? byte & 15 : byte >> 4;
 }
 
-/// Value 0..15 of input k of an int4 group's codes.
-uint8_t code(const std::byte* codes, int k) {
-    return (static_cast<uint8_t>(codes[k / 2]) >> (k % 2 * 4)) & 15;
+/// Interleaves one row's 32 quants of a ggml block into the tile's.
+void placeNibbles(const std::byte* quants, int tileRows, int row, std::byte* tileQuants) {
+    for (int step = 0; step < 4; ++step) {
+        std::byte* out = tileQuants + (static_cast<size_t>(step) * tileRows + row) * 4;
+        for (int b = 0; b < 4; ++b)
+            out[b] = std::byte(nibble(quants, 8 * step + b) | nibble(quants, 8 * step + 4 + b) << 4);
+    }
 }
 
-/// Interleaves one row's 32 quants of 4 bits, value(k), into the tile's.
-template <class Value>
-void placeNibbles(const Value& value, int tileRows, int row, std::byte* quants) {
-    for (int step = 0; step < 4; ++step) {
-        std::byte* out = quants + (static_cast<size_t>(step) * tileRows + row) * 4;
-        for (int b = 0; b < 4; ++b) out[b] = std::byte(value(8 * step + b) | value(8 * step + 4 + b) << 4);
+/// The same for 32 codes of an int4 group, which lie in order: eight of them, four bytes, at once.
+void placeCodes(const std::byte* codes, int tileRows, int row, std::byte* tileQuants) {
+    for (int step = 0; step < 4; ++step, codes += 4) {
+        uint8_t in[4];
+        std::memcpy(in, codes, 4);
+        const uint8_t out[4] = {static_cast<uint8_t>((in[0] & 15) | in[2] << 4),
+                                static_cast<uint8_t>(in[0] >> 4 | (in[2] & 0xf0)),
+                                static_cast<uint8_t>((in[1] & 15) | in[3] << 4),
+                                static_cast<uint8_t>(in[1] >> 4 | (in[3] & 0xf0))};
+        std::memcpy(tileQuants + (static_cast<size_t>(step) * tileRows + row) * 4, out, 4);
     }
 }
 
@@ -82,7 +91,7 @@ bool packBlock(const PackedMatrix& matrix, int row, const std::byte* block, std:
             std::memcpy(record + (static_cast<size_t>(step) * tileRows + row) * 4, quants + 4 * step, 4);
         }
     } else {
-        placeNibbles([quants](int k) { return nibble(quants, k); }, tileRows, row, record);
+        placeNibbles(quants, tileRows, row, record);
     }
     std::byte* scales = record + quantBytes(matrix.kind) * tileRows;
     std::memcpy(scales + 2 * row, block, 2);
@@ -90,21 +99,21 @@ bool packBlock(const PackedMatrix& matrix, int row, const std::byte* block, std:
     return true;
 }
 
-/// A group of int4 (tensor.h).
+/// A group of int4 (tensor.h), its zero as the whole number that it is or was made of.
 bool packInt4Group(const PackedMatrix& matrix, int row, const std::byte* block, std::byte* record) {
     const int tileRows = matrix.tileRows;
-    float scale;
+    float scale, zero;
     std::memcpy(&scale, block, sizeof scale);
+    std::memcpy(&zero, block + sizeof scale, sizeof zero);
     const uint16_t half = floatToHalf(scale);
-    const auto zero = static_cast<uint8_t>(block[4]);
-    if (!finiteHalf(half) || zero > 15) return false;
+    const float whole = std::nearbyint(zero);
+    if (!finiteHalf(half) || !(whole >= 0 && whole <= 15)) return false;
     std::memcpy(record + 2 * row, &half, 2);
-    record[2 * tileRows + row] = std::byte{zero};
+    record[2 * tileRows + row] = static_cast<std::byte>(static_cast<uint8_t>(whole));
     std::byte* quants = record + static_cast<size_t>(scaleBytes(matrix.kind)) * tileRows;
     for (int first = 0; first < matrix.groupSize;
          first += kGroup, quants += quantBytes(matrix.kind) * tileRows) {
-        const std::byte* codes = block + 8 + first / 2;
-        placeNibbles([codes](int k) { return code(codes, k); }, tileRows, row, quants);
+        placeCodes(block + 8 + first / 2, tileRows, row, quants);
     }
     return true;
 }

@@ -42,10 +42,12 @@ uint64_t scratchBytes(const ModelConfig& config, uint64_t context) {
                               operand(config.ffn) +
                               sizeof(float) * (width(config.hidden) + width(config.queryWidth()) +
                                                2 * width(config.kvWidth()) + width(config.headSize));
-    // Attention's running outputs: of a whole batch, or of 32 rows for each head and 256 keys.
+    // Attention's running outputs: of a whole batch, or of one token's heads (32 rows at least) for each head
+    // of keys and 256 of them.
     const uint64_t head = width(paddedHead(config.headSize)) + 2;
-    const uint64_t states = head * std::max(width(kBatchTokens) * width(config.heads),
-                                            32 * width(config.kvHeads) * (context / 256 + 1));
+    const uint64_t states =
+        head * std::max(width(kBatchTokens) * width(config.heads),
+                        std::max(32 * width(config.kvHeads), width(config.heads)) * (context / 256 + 1));
     const uint64_t perThread = 64 * 2 * head + 128 * head;
     const uint64_t biases =
         config.positions == PositionKind::alibi ? width(config.heads) * roundUp(context, kKeyRun) : 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 namespace edgechat::inference {
@@ -41,7 +42,8 @@ TensorType keptType(const TensorInfo& tensor) {
     if (floats) return tensor.type;
     if (tensor.columns % kGroup != 0) return TensorType::f32;
     if (tensor.type == TensorType::int4 && tensor.groupSize % kGroup != 0) return TensorType::f32;
-    return packsNatively(tensor.type) ? tensor.type : TensorType::q8_0;
+    if (packsNatively(tensor.type)) return tensor.type;
+    return tensor.type == TensorType::q4_k ? TensorType::q4_1 : TensorType::q8_0;
 }
 
 uint64_t keptRowBytes(const TensorInfo& tensor) {
@@ -66,10 +68,19 @@ std::string keptTypeLoss(const TensorInfo& tensor) {
     if (kept == tensor.type) return {};
     const std::string from = tensorTypeName(tensor.type);
     if (kept == TensorType::q8_0) return from + " -> INT8 g32, at most 0.4 % of a block's largest value";
+    if (kept == TensorType::q4_1) return from + " -> INT4 g32, about 0.1 % of a block's largest value";
     return from + " -> " + tensorTypeName(kept) + ", nothing lost";
 }
 
 void transcodeRow(const TensorInfo& tensor, const std::byte* stored, std::byte* out) {
+    if (keptType(tensor) == TensorType::q4_1) {
+        const int64_t blocks = tensor.columns / blockElements(tensor.type);
+        for (int64_t i = 0; i < blocks; ++i) {
+            q4kToQ4_1(stored + i * blockBytes(tensor.type),
+                      out + i * (blockElements(tensor.type) / kGroup) * blockBytes(TensorType::q4_1));
+        }
+        return;
+    }
     std::vector<float> values(static_cast<size_t>(tensor.columns));
     dequantizeRow(tensor, stored, values.data());
     if (keptType(tensor) == TensorType::q8_0) {
@@ -83,10 +94,12 @@ void quantizeToQ8_0(const float* values, int64_t count, std::byte* out) {
     for (int64_t first = 0; first < count; first += kGroup, out += 2 + kGroup) {
         const float* block = values + first;
         float largest = 0;
+        bool finite = true;
         for (int i = 0; i < kGroup; ++i) {
-            const float magnitude = std::fabs(block[i]);
-            if (!(magnitude <= largest)) largest = magnitude;  // also takes over a NaN
+            largest = std::max(largest, std::fabs(block[i]));
+            finite = finite && std::isfinite(block[i]);
         }
+        if (!finite) largest = std::numeric_limits<float>::infinity();
         float scale = storeHalf(out, floatToHalf(largest / 127.0f));
         // A small scale may have been rounded down so far that the largest value would not fit any more.
         if (127.5f * scale < largest) scale = storeHalf(out, static_cast<uint16_t>(floatToHalf(scale) + 1));

@@ -22,8 +22,8 @@ constexpr int paddedHead(int headSize) {
 /// Whether the kernels multiply by this type's own numbers.
 bool packsNatively(TensorType type);
 
-/// What a matrix is kept as: its own type; q8_0 where that type has no kernels; f32 where it is quantized in
-/// groups that the kernels cannot walk through in steps of kGroup inputs.
+/// What a matrix is kept as: its own type; where that has no kernels q4_1 for q4_k and q8_0 for the others;
+/// f32 where it is quantized in groups that the kernels cannot walk through in steps of kGroup inputs.
 TensorType keptType(const TensorInfo& tensor);
 
 /// Bytes of one row in memory. Int4 keeps an fp16 scale and one byte of zero point for each group.

@@ -22,4 +22,8 @@ Result<void> PatternRows::read(int64_t first, int64_t count, std::byte* out) con
     return {};
 }
 
+Result<void> RowOfRows::read(int64_t first, int64_t count, std::byte* out) const {
+    return m_elements->read(first * m_size, count * m_size, out);
+}
+
 }  // namespace edgechat::inference

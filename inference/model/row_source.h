@@ -52,4 +52,16 @@ class PatternRows final : public RowSource {
     uint64_t m_rowBytes;
 };
 
+/// A vector as one row, whose elements are another source's rows: the part of a fused bias.
+class RowOfRows final : public RowSource {
+  public:
+    RowOfRows(std::shared_ptr<const RowSource> elements, int64_t size)
+        : m_elements(std::move(elements)), m_size(size) {}
+    Result<void> read(int64_t first, int64_t count, std::byte* out) const override;
+
+  private:
+    std::shared_ptr<const RowSource> m_elements;
+    int64_t m_size;
+};
+
 }  // namespace edgechat::inference

@@ -12,10 +12,10 @@ namespace {
 
 void expandInt4(const uint8_t* block, int groupSize, float* out) {
     const float scale = std::bit_cast<float>(readU32(block));
-    const int zero = block[4];
+    const float zero = std::bit_cast<float>(readU32(block + 4));
     for (int i = 0; i < groupSize; ++i) {
         const int code = (block[8 + i / 2] >> (i % 2 * 4)) & 15;
-        out[i] = scale * static_cast<float>(code - zero);
+        out[i] = scale * (static_cast<float>(code) - zero);
     }
 }
 

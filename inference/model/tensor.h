@@ -10,9 +10,10 @@
 namespace edgechat::inference {
 
 /// Element types that this engine reads: floats, ggml's block types (ggml_blocks.h has their layouts), and
-/// int4, the form in which the readers of AWQ and compressed-tensors folders hand out rows, whatever the
-/// file's layout: a block holds one group of g elements as {f32 scale; u8 zero; u8 unused[3]; u8 codes[(g +
-/// 1) / 2]}, element i in the low (even i) or high half of codes[i / 2], and is worth scale * (code - zero).
+/// int4 is the form in which the readers of AWQ and compressed-tensors folders hand out rows, whatever the
+/// file's layout: a block holds one group of g elements as {f32 scale; f32 zero; u8 codes[(g + 1) / 2]},
+/// element i in the low (even i) or high half of codes[i / 2], and is worth scale * (code - zero). The zero
+/// is a whole number from 0 to 15, or next to one where a file stores scale * zero rounded to fp16.
 enum class TensorType { f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k, int4 };
 
 const char* tensorTypeName(TensorType type);

@@ -1,5 +1,7 @@
 #include "inference/text/tokenizer_json.h"
 
+#include <optional>
+
 #include "inference/text/bpe_tokenizer.h"
 #include "inference/text/tokenizer_json_parts.h"
 
@@ -8,6 +10,7 @@ namespace edgechat::inference {
 namespace {
 
 constexpr const char* kWhat = "cannot read the tokenizer";
+constexpr size_t kLongestMerge = 4096;  // bytes
 
 void checkModel(const JsonNode& model) {
     if (!model.requireObject()) return;
@@ -49,25 +52,39 @@ void readVocabulary(const JsonNode& vocabulary, bool byteFallback, TokenizerData
     }
 }
 
+// "a b". A token may have a space in it, though Hugging Face's own files write such merges as arrays: then
+// both sides must be tokens.
+std::optional<BpeMerge> readMergeText(std::string_view line, const nlohmann::json& vocabulary) {
+    const auto isToken = [&vocabulary](std::string_view text) {
+        return vocabulary.find(std::string(text)) != vocabulary.end();
+    };
+    const size_t first = line.find(' ');
+    if (first == std::string_view::npos || line.size() > kLongestMerge) return {};
+    for (size_t at = first; at != std::string_view::npos; at = line.find(' ', at + 1)) {
+        const BpeMerge merge = {line.substr(0, at), line.substr(at + 1)};
+        const bool only = at == first && line.find(' ', at + 1) == std::string_view::npos;
+        if (only || (isToken(merge.first) && isToken(merge.second))) return merge;
+    }
+    return {};
+}
+
 // Views into the file's texts: "a b", or ["a", "b"] in files of 2024 and later.
-std::vector<BpeMerge> readMerges(const JsonNode& merges) {
+std::vector<BpeMerge> readMerges(const JsonNode& merges, const JsonNode& vocabulary) {
     std::vector<BpeMerge> pairs;
-    if (!merges.requireArray()) return pairs;
+    if (!merges.requireArray() || !vocabulary.isObject()) return pairs;
     pairs.reserve(merges.size());
     for (const nlohmann::json& merge : merges.value()) {
+        std::optional<BpeMerge> pair;
         if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
-            pairs.emplace_back(merge[0].get_ref<const std::string&>(),
-                               merge[1].get_ref<const std::string&>());
-            continue;
+            pair = BpeMerge(merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>());
+        } else if (merge.is_string()) {
+            pair = readMergeText(merge.get_ref<const std::string&>(), vocabulary.value());
         }
-        const std::string_view line =
-            merge.is_string() ? std::string_view(merge.get_ref<const std::string&>()) : std::string_view();
-        const size_t space = line.find(' ');
-        if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos) {
+        if (!pair) {
             merges[pairs.size()].wrong("two tokens, \"a b\" or [\"a\", \"b\"]");
             return pairs;
         }
-        pairs.emplace_back(line.substr(0, space), line.substr(space + 1));
+        pairs.push_back(*pair);
     }
     return pairs;
 }
@@ -113,7 +130,7 @@ Result<std::unique_ptr<Tokenizer>> makeJsonTokenizer(const nlohmann::json& json,
     TokenizerData data;
     data.model = "bpe";
     readVocabulary(model["vocab"], rules.byteFallback, data);
-    const std::vector<BpeMerge> merges = readMerges(model["merges"]);
+    const std::vector<BpeMerge> merges = readMerges(model["merges"], model["vocab"]);
     data.unknown = findToken(data, model["unk_token"]);
     std::vector<AddedToken> added = readAdded(root["added_tokens"]);
     const int first = readFirstToken(root["post_processor"]);

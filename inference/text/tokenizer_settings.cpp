@@ -150,16 +150,12 @@ class Completion {
         name(m_data.eos, m_settings.eos);
         name(m_data.bos, m_settings.bos);
         name(m_data.padding, m_settings.padding);
-        // The token for what is unknown may be another's at the same time; then it is that one.
         if (const int id = find(m_settings.unknown); id >= 0) m_data.unknown = id;
         if (m_data.unknown >= 0 && typeOf(m_data.unknown) != TokenType::control) {
             typeOf(m_data.unknown) = TokenType::unknown;
         }
         for (const std::string& spelling : m_settings.furtherSpecial) makeControl(find(spelling));
         for (int id : {m_data.eos, m_data.bos, m_data.padding}) makeControl(id);
-        if (m_data.unknown >= 0 && (m_data.unknown == m_data.eos || m_data.unknown == m_data.bos)) {
-            typeOf(m_data.unknown) = TokenType::control;
-        }
     }
 
     void takeModelIds() {
@@ -179,6 +175,14 @@ class Completion {
         }
         for (int id : {m_data.eos, m_data.bos, m_data.padding}) makeControl(id);
         addEndOfTurnBySpelling(m_data);
+        // The token for what is unknown can come out of text: not if it is one of these at the same time.
+        const std::vector<int>& ends = m_data.endOfTurn;
+        const int unknown = m_data.unknown;
+        if (unknown < 0) return;
+        if (unknown == m_data.eos || unknown == m_data.bos ||
+            std::find(ends.begin(), ends.end(), unknown) != ends.end()) {
+            typeOf(unknown) = TokenType::control;
+        }
     }
 
     TokenType& typeOf(int id) { return m_data.types[static_cast<size_t>(id)]; }

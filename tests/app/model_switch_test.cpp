@@ -54,7 +54,8 @@ class ModelSwitchTest : public QObject {
         QCOMPARE(rows(), 4);
         QCOMPARE(chat()->answeredBy(), QStringLiteral("plain"));
         // Plain completion: all that was said, in order, and nothing else.
-        const int plainTokens = tokens({{-1, ("hello" + first + "\nand more").toStdString()}});
+        const int plainTokens =
+            tokens({{-1, (QStringLiteral("hello") + first + QStringLiteral("\nand more")).toStdString()}});
         QCOMPARE(promptTokens(3), plainTokens);
         QCOMPARE(stored("cached_tokens", 3).toInt(), 0);
 

@@ -208,7 +208,8 @@ s | trim
 s.strip()
 s.lstrip() ~ '|' ~ s.rstrip() ~ '|'
 'xxhixx'.strip('x') ~ 'abc'.rstrip('cb')
-s | upper ~ s | lower
+'aBc' | upper ~ 'aBc' | lower ~ 'aBc'.upper()
+nothing | selectattr('a') | list ~ nothing | map('upper') | list
 'hello wORLD' | title ~ '|' ~ 'hello wORLD'.title() ~ '|' ~ 'hELLO'.capitalize() ~ '|' ~ 'hELLO' | capitalize
 s | length ~ list | length ~ map | count
 s[0] ~ s[1] ~ s[-3]
@@ -321,7 +322,7 @@ TEMPLATES = [
     "{% set a, b = 1, 2 %}{{ a }}{{ b }}{% set c = 1, 2 %}{{ c }}",
     "{% set t %}\n<{{ n }}>\n{% endset %}{{ t }}{{ t | length }}",
     "{% set t | trim | upper %}  a{{ n }} {% endset %}[{{ t }}]",
-    "{% filter upper %}a{{ s }}{% endfilter %}",
+    "{% filter upper %}a{{ list }}{% endfilter %}",
     "{% macro m(a, b='d', c=none) %}({{ a }}{{ b }}{{ c }}){% endmacro %}{{ m(1) }}{{ m(1, c=2) }}{{ m('x', 'y', 'z') }}",
     "{% macro f(k) %}{% if k > 0 %}{{ k }}{{ f(k - 1) }}{% endif %}{% endmacro %}{{ f(4) }}",
     "{% macro m() %}{{ q }}{% endmacro %}{% set q = 3 %}{{ m() }}",

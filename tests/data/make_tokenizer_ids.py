@@ -10,6 +10,7 @@ tokenizer_components.json: small tokenizer.json files, each with one component o
 and GPT-2 cut down to the tokens that the 46 published texts can need. Needs tokenizers, transformers, sentencepiece.
 """
 import base64
+import itertools
 import json
 import random
 import sys
@@ -52,6 +53,10 @@ def texts():
                                  source.randrange(0xe000, 0x110000)]) for _ in range(8)]
         chosen.append("".join(map(chr, points)))
     return chosen
+
+
+def run_lengths(ids):
+    return [[key, len(list(group))] for key, group in itertools.groupby(ids)]
 
 
 def llama3(file):
@@ -203,11 +208,15 @@ def main():
     shared, gpt2, output = map(Path, sys.argv[1:])
     chosen = texts()
     falcon = Tokenizer.from_file(str(shared / "falcon-ortx-tokenizer.json"))
-    result = {"texts": chosen, "ids": {}}
+    result = {"texts": chosen, "ids": {}, "runs": [{"text": text, "count": 1000000, "end": end, "ids": {}}
+                                                   for text in [" ", "a", "7", "\n"] for end in ["", "x"]]}
     for name, tokenizer in [("falcon", falcon), ("llama2", llama2(shared / "llama2-ortx-tokenizer.json")), ("llama3", llama3(shared / "llama3-tokenizer.model")),
                             ("starcoder", starcoder(shared / "ggml-vocab-starcoder.gguf"))]:
         tokenizer.encode_special_tokens = True
         result["ids"][name] = [tokenizer.encode(text, add_special_tokens=False).ids for text in chosen]
+        for run in result["runs"]:
+            ids = tokenizer.encode(run["text"] * run["count"] + run["end"], add_special_tokens=False).ids
+            run["ids"][name] = run_lengths(ids)
     for name, file in [("llama2-spm", "llama2-tokenizer.model"), ("mistral1", "tokenizer.model.v1"),
                        ("mistral2", "mistral_instruct_tokenizer_240216.model.v2")]:
         model = sentencepiece.SentencePieceProcessor(model_file=str(shared / file))
@@ -218,6 +227,8 @@ def main():
                     print(f"sentencepiece and tokenizers differ: {text!r} {one} {other}")
         else:
             result["ids"][name] = ids
+            for run in result["runs"]:
+                run["ids"][name] = run_lengths(model.encode(run["text"] * run["count"] + run["end"]))
     with open(output / "tokenizer_ids.json", "w", encoding="utf-8") as out:
         json.dump(result, out, separators=(",", ":"))
         out.write("\n")

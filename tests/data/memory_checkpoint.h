@@ -40,8 +40,8 @@ inline std::string encodeInt4(const std::vector<float>& values, int groupSize) {
         const auto code = [&](int i) {
             return i < groupSize ? std::clamp(std::lround(group[i] / scale) + zero, 0L, 15L) : 0L;
         };
-        bytes +=
-            littleEndian(std::bit_cast<uint32_t>(scale)) + static_cast<char>(zero) + std::string(3, '\0');
+        bytes += littleEndian(std::bit_cast<uint32_t>(scale)) +
+                 littleEndian(std::bit_cast<uint32_t>(static_cast<float>(zero)));
         for (int i = 0; i < groupSize; i += 2) bytes += static_cast<char>(code(i) | code(i + 1) << 4);
     }
     return bytes;

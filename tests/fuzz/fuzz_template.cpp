@@ -86,7 +86,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     // Without "<" and escapes a template cannot spell a control token; the messages still do.
     source.erase(std::remove_if(source.begin(), source.end(), [](char c) { return c == '<' || c == '\\'; }),
                  source.end());
-    for (size_t at = source.find("s_token"); at != std::string::npos; at = source.find("s_token", at))
+    for (size_t at = source.find("s_token"); at != std::string::npos; at = source.find("s_token"))
         source.erase(at, 7);  // bos_token, eos_token
     const auto harmless = ChatTemplate::choose(source, *tokenizer);
     require(static_cast<bool>(harmless));

@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (!json) return 0;
     TokenizerSettings settings;
     settings.eos = "<s>";
-    settings.modelIds = {{1, 2, {3, 10}}};
+    settings.modelIds.push_back({1, 2, {3, 10}});
     for (const TokenizerSettings& one : {TokenizerSettings(), settings}) {
         auto tokenizer = makeJsonTokenizer(*json, "tokenizer.json", one);
         if (!tokenizer) {

@@ -28,6 +28,8 @@ int main(int count, char** arguments) {
         {"tokenizer_json", writeTokenizerJsonSeeds},
         {"tiktoken", writeTiktokenSeeds},
         {"template", writeTemplateSeeds},
+        {"safetensors", writeSafetensorsSeeds},
+        {"config", writeConfigSeeds},
     };
     for (const auto& [subject, write] : subjects) {
         const std::filesystem::path folder = std::filesystem::path(arguments[1]) / subject;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 namespace edgechat::testing {
 
@@ -11,6 +12,9 @@ bool writeTextSeeds(const std::filesystem::path& folder);
 bool writeTokenizerJsonSeeds(const std::filesystem::path& folder);
 bool writeTiktokenSeeds(const std::filesystem::path& folder);
 bool writeTemplateSeeds(const std::filesystem::path& folder);
+bool writeSafetensorsSeeds(const std::filesystem::path& folder);
+/// The first byte says which file it is: c for config.json, q for quant_config.json, i for an index.
+bool writeConfigSeeds(const std::filesystem::path& folder);
 
 /// One seed.
 bool writeSeed(const std::filesystem::path& path, const std::string& content);

@@ -118,7 +118,7 @@ void fillFamilies(Program& program) {
                               folder("Mistral", 32768, 9));
     warned[QStringLiteral("title")] = QStringLiteral("Mistral 7B Instruct v0.2");
     warned[QStringLiteral("path")] =
-        QStringLiteral("/home/ada/.local/share/edgechat/models/Mistral-7B-Instruct-v0.2-AWQ");
+        QStringLiteral("/data/ada/.local/share/edgechat/models/Mistral-7B-Instruct-v0.2-AWQ");
     warned[QStringLiteral("warnings")] = QStringList{QStringLiteral(
         "config.json speaks of groups of 64 weights; the tensors have groups of 128, and these count.")};
     program.library()->setRows(
@@ -304,7 +304,7 @@ void setScene(Program& program, const QString& name) {
                 "Look for the same model as GGUF or AWQ, or take the original with .safetensors files."));
         program.library()->setProperty(
             "problemDetails",
-            QStringLiteral("cannot read the model /home/ada/Downloads/Llama-2-7B-Chat-GPTQ/config.json "
+            QStringLiteral("cannot read the model /data/ada/Downloads/Llama-2-7B-Chat-GPTQ/config.json "
                            "quantization_config.quant_method: found \"gptq\", expected \"awq\""));
     }
     if (name == u"models-pickle") {
@@ -317,7 +317,7 @@ void setScene(Program& program, const QString& name) {
             "problemFix",
             QStringLiteral("Look for the same model with .safetensors files, or as a .gguf file."));
         program.library()->setProperty(
-            "problemDetails", QStringLiteral("cannot read the model /home/ada/Downloads/falcon-7b-awq: found "
+            "problemDetails", QStringLiteral("cannot read the model /data/ada/Downloads/falcon-7b-awq: found "
                                              "pytorch_model.bin, expected .safetensors files"));
     }
     if (name == u"history-failed") {

@@ -48,6 +48,7 @@ Value selected(Interpreter& interpreter, const Value& input, const Arguments& ar
         rest.positional.erase(rest.positional.begin());
     }
     std::vector<Value> kept;
+    if (!input.truth()) return Value::list({});  // none too
     for (Value& item : itemsOf(input, interpreter.budget)) {
         const Value value = byAttribute ? pathOf(interpreter, item, &path) : item;
         const bool holds = test.empty() ? value.truth() : interpreter.test(test, value, rest);
@@ -57,6 +58,7 @@ Value selected(Interpreter& interpreter, const Value& input, const Arguments& ar
 }
 
 Value map(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
+    if (!input.truth()) return Value::list({});  // none too
     std::vector<Value> items = itemsOf(input, interpreter.budget);
     if (arguments.positional.empty()) {
         const Value *path = arguments.find(0, "attribute"), *standard = arguments.find(1, "default");
@@ -170,6 +172,7 @@ Value absolute(Interpreter& interpreter, const Value& input, const Arguments&) {
 
 Value rounded(Interpreter&, const Value& input, const Arguments& arguments) {
     double number = 0;
+    if (input.asInteger()) return input;
     if (!input.toFloat(number)) throw Failure{std::string(input.kindName()) + " cannot be rounded"};
     const int64_t precision = arguments.integer(0, "precision", 0);
     if (arguments.find(1, "method") || precision < 0 || precision > 15)

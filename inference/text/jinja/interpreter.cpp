@@ -200,9 +200,6 @@ Interpreter::Flow Interpreter::executeLoop(const Statement& statement) {
     const Value what = evaluate(*statement.expressions[0]);
     const auto loop = std::make_shared<Loop>();
     loop->items = itemsOf(what, budget);
-    for (const Scope& scope : m_scopes) {
-        if (!scope.empty() && scope.front().first == "loop" && scope.front().second.asLoop()) ++loop->depth;
-    }
     if (const ExpressionPointer& condition = statement.expressions[1]) {
         std::vector<Value> kept;
         for (Value& item : loop->items) {

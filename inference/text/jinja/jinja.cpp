@@ -3,12 +3,23 @@
 #include "inference/text/jinja/interpreter.h"
 #include "inference/text/jinja/lexer.h"
 #include "inference/text/jinja/syntax.h"
+#include "inference/text/utf8.h"
 
 namespace edgechat::inference::jinja {
 
 namespace {
 
-Error templateError(const std::string& place, const std::string& message) {
+// The message may quote what anybody wrote: on one line, without control characters, cut to a sentence's
+// length.
+Error templateError(const std::string& place, std::string message) {
+    constexpr size_t kLongest = 240;
+    for (char& character : message) {
+        if (static_cast<unsigned char>(character) < 0x20 || character == 0x7f) character = ' ';
+    }
+    if (message.size() > kLongest) {
+        message.resize(validUtf8Prefix(std::string_view(message).substr(0, kLongest)));
+        message += "...";
+    }
     return {ErrorCode::badInput, "cannot use the chat template,", "", place, message, ""};
 }
 

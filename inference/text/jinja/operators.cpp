@@ -72,6 +72,13 @@ Value repeated(const Value& value, int64_t count, Budget& budget) {
     return Value::list(std::move(items), value.asList()->tuple);
 }
 
+// Where the character of that number begins, in bytes.
+size_t characterOffset(std::string_view text, int64_t number) {
+    size_t at = 0;
+    for (; number > 0 && at < text.size(); --number) at += characterLength(text.substr(at));
+    return at;
+}
+
 }  // namespace
 
 Value arithmetic(const std::string& symbol, const Value& a, const Value& b, Budget& budget) {
@@ -117,16 +124,17 @@ bool contains(const Value& container, const Value& value, Budget& budget) {
 }
 
 Value slice(const Value& value, const Value& start, const Value& stop, const Value& step, Budget& budget) {
-    if (!value.asText() && !value.asList())
-        throw Failure{std::string(value.kindName()) + " cannot be sliced"};
-    const std::vector<Value> items = itemsOf(value, budget);
+    const Text* text = value.asText();
+    const List* list = value.asList();
+    if (!text && !list) throw Failure{std::string(value.kindName()) + " cannot be sliced"};
+    if (text) budget.bytes(text->size());
     const auto bound = [](const Value& given, int64_t standard) {
         int64_t number = standard;
         if (!given.isNone() && !given.toInteger(number))
             throw Failure{std::string(given.kindName()) + " as a bound of a slice"};
         return number;
     };
-    const auto size = static_cast<int64_t>(items.size());
+    const auto size = static_cast<int64_t>(text ? characterCount(text->bytes()) : list->items.size());
     const int64_t stride = bound(step, 1);
     if (stride == 0) throw Failure{"a slice with steps of zero"};
     const bool forward = stride > 0;
@@ -138,13 +146,18 @@ Value slice(const Value& value, const Value& start, const Value& stop, const Val
         return std::clamp(number, least, most);
     };
     const int64_t first = clamped(start, forward ? 0 : size - 1), last = clamped(stop, forward ? size : -1);
+    if (text && stride == 1) {
+        const size_t begin = characterOffset(text->bytes(), first);
+        return last <= first ? Text() : text->slice(begin, characterOffset(text->bytes(), last) - begin);
+    }
+    const std::vector<Value> items = itemsOf(value, budget);
     std::vector<Value> kept;
     for (int64_t i = first; forward ? i < last : i > last;) {
         kept.push_back(items[static_cast<size_t>(i)]);
         if (__builtin_add_overflow(i, stride, &i)) break;
     }
-    if (value.asText()) return joined(kept, Text(), budget);
-    return Value::list(std::move(kept), value.asList()->tuple);
+    if (text) return joined(kept, Text(), budget);
+    return Value::list(std::move(kept), list->tuple);
 }
 
 Value loopAttribute(const Loop& loop, const std::string& name) {
@@ -157,8 +170,8 @@ Value loopAttribute(const Loop& loop, const std::string& name) {
     if (name == "first") return loop.index == 0;
     if (name == "last") return loop.index + 1 == length;
     if (name == "length") return number(length);
-    if (name == "depth") return number(loop.depth);
-    if (name == "depth0") return number(loop.depth - 1);
+    if (name == "depth") return number(1);  // more only in recursive loops
+    if (name == "depth0") return number(0);
     if (name == "previtem" && loop.index > 0) return loop.items[loop.index - 1];
     if (name == "nextitem" && loop.index + 1 < length) return loop.items[loop.index + 1];
     return Undefined{name};

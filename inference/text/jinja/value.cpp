@@ -28,9 +28,9 @@ void Budget::step(size_t count) {
 }
 
 void Budget::bytes(size_t count) {
-    step(1 + count / 256);
     if (count > m_bytes) throw Failure{"it takes too much memory"};
     m_bytes -= count;
+    step(1 + count / 256);
 }
 
 Value Value::list(std::vector<Value> items, bool tuple) {

@@ -45,7 +45,6 @@ struct Namespace {
 struct Loop {
     std::vector<Value> items;
     size_t index = 0;
-    size_t depth = 1;
     std::vector<Value> last;  ///< what loop.changed() saw
 };
 /// A global function, a method bound to its object, or a macro.

@@ -12,7 +12,6 @@ namespace edgechat::inference {
 namespace {
 
 namespace fs = std::filesystem;
-namespace testing = edgechat::testing;
 
 class EngineTest : public ::testing::Test {
   protected:
@@ -205,6 +204,26 @@ TEST_F(EngineTest, endsAtAStopTextWithoutShowingIt) {
     ASSERT_TRUE(result);
     EXPECT_EQ(result->stopReason, StopReason::stopText);
     EXPECT_EQ(result->text, whole->text.substr(0, whole->text.find(stopped.stopTexts[0])));
+}
+
+TEST_F(EngineTest, leavesOutTheFirstSpaceThatBelongsToTheTemplate) {
+    std::unique_ptr<Engine> engine = load();
+    GenerateRequest free = request(*engine, "hello", 12);
+    free.sampling.temperature = 1;
+    bool withSpace = false, without = false;
+    for (int seed = 1; seed < 400 && !(withSpace && without); ++seed) {
+        free.sampling.seed = static_cast<uint64_t>(seed);
+        free.stripLeadingSpace = false;
+        const Result<GenerateResult> whole = engine->generate(free);
+        free.stripLeadingSpace = true;
+        const Result<GenerateResult> stripped = engine->generate(free);
+        ASSERT_TRUE(whole && stripped);
+        const bool begins = whole->text.starts_with(' ');
+        EXPECT_EQ(stripped->text, begins ? whole->text.substr(1) : whole->text);
+        EXPECT_EQ(stripped->tokens, whole->tokens);
+        (begins ? withSpace : without) = true;
+    }
+    EXPECT_TRUE(withSpace && without);
 }
 
 TEST_F(EngineTest, runsOnTheReferenceDeviceToo) {

@@ -439,7 +439,7 @@ TEST(BrokenGguf, everyTruncationOfTheHeaderAndTheData) {
 TEST(BrokenGguf, whatIsNoFile) {
     const auto folder = Checkpoint::open(std::filesystem::temp_directory_path());
     ASSERT_FALSE(folder);
-    EXPECT_EQ(folder.error().found, "a folder");
+    EXPECT_EQ(folder.error().found, "a folder without config.json");
     const auto missing = Checkpoint::open("/nonexistent/model.gguf");
     ASSERT_FALSE(missing);
     EXPECT_NE(missing.error().message().find("/nonexistent/model.gguf"), std::string::npos);

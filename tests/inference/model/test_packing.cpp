@@ -49,6 +49,34 @@ TEST(Packing, groupsThatAreNoMultipleOf32AreKeptAsFloats) {
     EXPECT_EQ(keptBytes(shape(TensorType::f16, 100, 0, 1)), 448u) << "vectors in fp32, aligned to 64 bytes";
 }
 
+TEST(Packing, typesWithoutKernelsBecomeTheNextOneThatHas) {
+    EXPECT_EQ(keptType(shape(TensorType::q4_k, 512)), TensorType::q4_1);
+    EXPECT_EQ(keptRowBytes(shape(TensorType::q4_k, 512)), 512u / 32 * 20) << "5 bits a weight";
+    EXPECT_EQ(keptTypeLoss(shape(TensorType::q4_k, 512)),
+              "Q4_K -> INT4 g32, about 0.1 % of a block's largest value");
+    for (const TensorType type : {TensorType::q5_0, TensorType::q5_1, TensorType::q2_k, TensorType::q3_k,
+                                  TensorType::q5_k, TensorType::q6_k}) {
+        EXPECT_EQ(keptType(shape(type, 512)), TensorType::q8_0);
+    }
+}
+
+TEST(Packing, transcodesEveryBlockOfARow) {
+    // Two super-blocks; each is d = 1, dmin = 0 with all scales 1 and codes that count from a first one.
+    std::vector<std::byte> stored(2 * 144);
+    for (size_t block = 0; block < 2; ++block) {
+        std::byte* at = stored.data() + 144 * block;
+        at[1] = std::byte{0x3c};
+        for (int i = 4; i < 8; ++i) at[i] = std::byte{1};
+        for (int i = 12; i < 16; ++i) at[i] = std::byte{1};
+        for (int i = 0; i < 128; ++i) at[16 + i] = std::byte(static_cast<uint8_t>(17 * (3 + 5 * block)));
+    }
+    std::vector<std::byte> out(16 * 20);
+    transcodeRow(shape(TensorType::q4_k, 512), stored.data(), out.data());
+    std::vector<float> found(512);
+    dequantizeRow(TensorType::q4_1, out.data(), 512, found.data());
+    for (size_t i = 0; i < 512; ++i) EXPECT_EQ(found[i], i < 256 ? 3.0f : 8.0f) << i;
+}
+
 TEST(Packing, q8LosesAtMostHalfAStepOfTheLargestValue) {
     for (const float spread : {1.0f, 3e-3f, 2e-5f, 1e-7f, 500.0f}) {
         const std::vector<float> values = edgechat::testing::RandomValues(3).vector(32 * 50, spread);

@@ -129,7 +129,9 @@ TEST_P(Parity, referenceComputesTheLogitsOfTransformers) {
     for (size_t t = 0; t < rows.size(); ++t) {
         const auto best = static_cast<size_t>(m_golden.best[t]);
         EXPECT_NEAR(rows[t][best], m_golden.bestLogit[t], kReferenceTolerance) << "position " << t;
-        if (m_golden.gap[t] > 2 * kReferenceTolerance) EXPECT_EQ(bestOf(rows[t]), m_golden.best[t]) << t;
+        if (m_golden.gap[t] > 2 * kReferenceTolerance) {
+            EXPECT_EQ(bestOf(rows[t]), m_golden.best[t]) << "position " << t;
+        }
     }
     std::printf("%-28s reference: largest difference of a logit %.1e\n", GetParam().name.c_str(), worst);
 }
@@ -199,7 +201,7 @@ TEST_P(Parity, aSecondTurnIsTheSameAsOneLongPrompt) {
     second.prompt.insert(second.prompt.end(), half, half + 30);
     const Result<GenerateResult> continued = engine->generate(second), oneShot = fresh->generate(second);
     ASSERT_TRUE(continued && oneShot);
-    EXPECT_EQ(continued->statistics.cachedTokens, static_cast<int>(first.prompt.size()) + 6);
+    EXPECT_GE(continued->statistics.cachedTokens, static_cast<int>(first.prompt.size()) + 6);
     EXPECT_EQ(oneShot->statistics.cachedTokens, 0);
     EXPECT_EQ(continued->tokens, oneShot->tokens);
 }

@@ -87,6 +87,13 @@ TEST(Jinja, saysWhereTheTemplateIsWrong) {
               "known here");
 }
 
+TEST(Jinja, saysItOnOneLine) {
+    EXPECT_EQ(errorOf("{{ raise_exception('a\\n\\x1b[31mb') }}"),
+              "cannot use the chat template, line 1, column 19: found the template refuses the conversation: "
+              "a  [31mb");
+    EXPECT_LT(errorOf("{{ raise_exception('a' * 9999) }}").size(), 400u);
+}
+
 TEST(Jinja, endsWhatComputesForTooLong) {
     const char* const loops =
         "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
@@ -100,7 +107,7 @@ TEST(Jinja, endsWhatTakesTooMuchMemory) {
         "{% set ns = namespace(x='0123456789') %}{% for i in range(90) %}{% set ns.x = ns.x ~ ns.x %}{% "
         "endfor %}";
     EXPECT_NE(errorOf(doubling).find("too much memory"), std::string::npos) << errorOf(doubling);
-    EXPECT_NE(errorOf("{{ 'a' * 99999999999 }}").find("too m"), std::string::npos);
+    EXPECT_NE(errorOf("{{ 'a' * 99999999999 }}").find("too much memory"), std::string::npos);
     Limits limits;
     limits.output = 10;
     EXPECT_NE(errorOf("{{ 'abcdef' }}{{ 'abcdef' }}", limits).find("output is too long"), std::string::npos);
@@ -118,7 +125,8 @@ TEST(Jinja, comparesSharedStructuresOnlyAsLongAsItMay) {
 TEST(Jinja, refusesWhatIsNestedTooDeep) {
     std::string deep;
     for (int i = 0; i < 100000; ++i) deep += '(';
-    EXPECT_NE(errorOf("{{ " + deep).find("nested too deep"), std::string::npos);
+    EXPECT_NE(errorOf("{{ " + deep + "1" + std::string(deep.size(), ')') + " }}").find("nested too deep"),
+              std::string::npos);
     std::string chain = "{{ 1";
     for (int i = 0; i < 50000; ++i) chain += "+1";
     EXPECT_NE(errorOf(chain + " }}").find("nested too deep"), std::string::npos);

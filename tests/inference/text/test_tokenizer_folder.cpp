@@ -111,7 +111,7 @@ TEST(TokenizerFolder, falconsIdsOfAnotherModelAreNotBelieved) {
 TEST(TokenizerFolder, aSentencePieceModelGoesBeforeItsConversion) {
     EDGECHAT_SHARED(model, "llama2-tokenizer.model");
     ModelFolder folder;
-    folder.link("tokenizer.model", *model).write("tokenizer.json", smallJson().replace(0, 0, " "));
+    folder.link("tokenizer.model", *model).write("tokenizer.json", smallJson());
     // The small file's <|im_end|> would stand where the model has a piece.
     const auto refused = folder.open();
     ASSERT_FALSE(refused);

@@ -113,38 +113,38 @@ TEST(TokenizerJson, refusesByNameWhatItCannotDo) {
         {R"({"normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "x"},
              {"type": "Lowercase"}]}})",
          "normalizer.normalizers[1].type", "\"Lowercase\""},
-        {R"({"normalizer": {"type": "Replace", "pattern": {"Regex": "a(?<n>b)"}, "content": ""}})",
-         "normalizer.pattern.Regex", "\"(?<n\" in a pattern"
-}
-,
-    {R"({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"},
+        {R"({"normalizer": {"type": "Replace", "pattern": {"Regex": "a(?<n>b)c"}, "content": ""}})",
+         "normalizer.pattern.Regex", "\"(?<n\" in a pattern"},
+        {R"({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"},
              {"type": "BertPreTokenizer"}]}})",
-     "pre_tokenizer.pretokenizers[1].type", "\"BertPreTokenizer\""},
-    {R"({"pre_tokenizer": {"type": "Split", "pattern": {"String": "a"}, "behavior": "Sideways"}})",
-     "pre_tokenizer.behavior", "\"Sideways\""},
-    {R"({"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\p{Han}"}, "behavior": "Removed"}})",
-     "pre_tokenizer.pattern.Regex", "\"\\p{Han}\" in a pattern"},
-    {R"({"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(a"}, "behavior": "Removed"}})",
-     "pre_tokenizer.pattern.Regex", "a pattern that PCRE2 cannot compile (missing closing parenthesis)"},
-    {R"({"pre_tokenizer": {"type": "Metaspace", "replacement": " "}})", "pre_tokenizer.replacement", "\" \""},
-    {R"({"pre_tokenizer": {"type": "Metaspace", "replacement": "_", "prepend_scheme": "last"}})",
-     "pre_tokenizer.prepend_scheme", "\"last\""},
-    {R"({"pre_tokenizer": {"type": "ByteLevel", "use_regex": "yes"}})", "pre_tokenizer.use_regex", "\"yes\""},
-    {R"({"decoder": {"type": "WordPiece"}})", "decoder.type", "\"WordPiece\""},
-    {R"({"post_processor": {"type": "BertProcessing"}})", "post_processor.type", "\"BertProcessing\""},
-    {R"({"added_tokens": [{"content": "x"}]})", "added_tokens[0].id", "no such key"},
-    {R"({"added_tokens": [{"id": 1, "content": "<X>"}]})", "added_tokens",
-     "\"<X>\" with id 1, which is \"a\""},
-};
-for (const Refusal& refusal : refusals) {
-    const Opened tokenizer = make(changed(json::parse(refusal.changes)));
-    ASSERT_FALSE(tokenizer) << refusal.changes;
-    EXPECT_EQ(tokenizer.error().code, ErrorCode::badInput);
-    EXPECT_EQ(tokenizer.error().file, "tokenizer.json");
-    EXPECT_EQ(tokenizer.error().field, refusal.field) << refusal.changes;
-    EXPECT_EQ(tokenizer.error().found, refusal.found) << refusal.changes;
-    EXPECT_FALSE(tokenizer.error().expected.empty()) << refusal.changes;
-}
+         "pre_tokenizer.pretokenizers[1].type", "\"BertPreTokenizer\""},
+        {R"({"pre_tokenizer": {"type": "Split", "pattern": {"String": "a"}, "behavior": "Sideways"}})",
+         "pre_tokenizer.behavior", "\"Sideways\""},
+        {R"({"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\p{Han}"}, "behavior": "Removed"}})",
+         "pre_tokenizer.pattern.Regex", "\"\\p{Han}\" in a pattern"},
+        {R"({"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(a"}, "behavior": "Removed"}})",
+         "pre_tokenizer.pattern.Regex", "a pattern that PCRE2 cannot compile (missing closing parenthesis)"},
+        {R"({"pre_tokenizer": {"type": "Metaspace", "replacement": " "}})", "pre_tokenizer.replacement",
+         "\" \""},
+        {R"({"pre_tokenizer": {"type": "Metaspace", "replacement": "_", "prepend_scheme": "last"}})",
+         "pre_tokenizer.prepend_scheme", "\"last\""},
+        {R"({"pre_tokenizer": {"type": "ByteLevel", "use_regex": "yes"}})", "pre_tokenizer.use_regex",
+         "\"yes\""},
+        {R"({"decoder": {"type": "WordPiece"}})", "decoder.type", "\"WordPiece\""},
+        {R"({"post_processor": {"type": "BertProcessing"}})", "post_processor.type", "\"BertProcessing\""},
+        {R"({"added_tokens": [{"content": "x"}]})", "added_tokens[0].id", "no such key"},
+        {R"({"added_tokens": [{"id": 1, "content": "<X>"}]})", "added_tokens",
+         "\"<X>\" with id 1, which is \"a\""},
+    };
+    for (const Refusal& refusal : refusals) {
+        const Opened tokenizer = make(changed(json::parse(refusal.changes)));
+        ASSERT_FALSE(tokenizer) << refusal.changes;
+        EXPECT_EQ(tokenizer.error().code, ErrorCode::badInput);
+        EXPECT_EQ(tokenizer.error().file, "tokenizer.json");
+        EXPECT_EQ(tokenizer.error().field, refusal.field) << refusal.changes;
+        EXPECT_EQ(tokenizer.error().found, refusal.found) << refusal.changes;
+        EXPECT_FALSE(tokenizer.error().expected.empty()) << refusal.changes;
+    }
 }
 
 TEST(TokenizerJson, replacementsThatMultiplyAreRefused) {
@@ -155,6 +155,17 @@ TEST(TokenizerJson, replacementsThatMultiplyAreRefused) {
     const Opened tokenizer = make(changed({{"normalizer", {{"type", "Sequence"}, {"normalizers", steps}}}}));
     ASSERT_FALSE(tokenizer);
     EXPECT_EQ(tokenizer.error().found, "replacements that make text many times longer");
+}
+
+TEST(TokenizerJson, mergesOfTokensWithSpacesAreReadInBothForms) {
+    for (const char* merges : {R"(["a  ", "a b"])", R"([["a", " "], ["a", "b"]])"}) {
+        json whole =
+            changed(json::parse(R"({"model": {"vocab": {"a": 0, " ": 1, "a ": 2, "b": 3, "ab": 4}}})"));
+        whole["model"]["merges"] = json::parse(merges);
+        const Opened tokenizer = make(whole);
+        ASSERT_TRUE(tokenizer) << tokenizer.error().message();
+        EXPECT_EQ((*tokenizer)->encode("a ab", SpecialTokens::asText), (Ids{2, 4})) << merges;
+    }
 }
 
 TEST(TokenizerJson, aMergeThatSpellsAControlTokenIsNone) {
@@ -215,9 +226,10 @@ TEST(TokenizerJson, patternsMeanWhatTheyMeanToOniguruma) {
 
 // A pattern that backtracks without end gives up and leaves the rest as one word: nothing is lost.
 TEST(TokenizerJson, aPatternThatBacktracksWithoutEndLosesNothing) {
-    const Opened tokenizer = make(changed(
-        {{"pre_tokenizer", {{"type", "Split"}, {"pattern", {{"Regex", "(a+)+b"}}}, {"behavior", "Isolated"}}},
-         {"model", {{"vocab", {{"a", 0}, {"c", 1}}}, {"merges", json::array()}}}}));
+    const Opened tokenizer =
+        make(changed({{"pre_tokenizer",
+                       {{"type", "Split"}, {"pattern", {{"Regex", "(a+)+[bd]"}}}, {"behavior", "Isolated"}}},
+                      {"model", {{"vocab", {{"a", 0}, {"c", 1}}}, {"merges", json::array()}}}}));
     ASSERT_TRUE(tokenizer) << tokenizer.error().message();
     EXPECT_EQ((*tokenizer)->encode(std::string(40, 'a') + "c", SpecialTokens::asText).size(), 41u);
 }

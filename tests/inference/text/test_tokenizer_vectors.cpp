@@ -2,8 +2,11 @@
 // every byte string back, long texts, and control tokens that nobody can type.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "inference/text/utf8.h"
 #include "tests/data/random_values.h"
@@ -75,22 +78,57 @@ class RealVocabulary : public ::testing::TestWithParam<Vocabulary> {
         if (!tokenizer) GTEST_SKIP() << "the shared test data is not there (EDGECHAT_TEST_DATA)";
     }
     Ids asText(const std::string& text) const { return tokenizer->encode(text, SpecialTokens::asText); }
-    bool sentencePiece() const {
-        return tokenizer->tokenText(tokenizer->encode("a", SpecialTokens::asText)[0]) != "a";
-    }
     void expectBack(const std::string& text) const {
         const Ids ids = asText(text);
         for (int id : ids) ASSERT_FALSE(tokenizer->isControl(id));
-        ASSERT_EQ(tokenizer->decode(ids, false), text);
+        ASSERT_EQ(tokenizer->decode(ids, false), asFarAsTheVocabularyReaches(text));
     }
     const Tokenizer* tokenizer = nullptr;
+
+  private:
+    // Falcon's and StarCoder's vocabularies have no token for some bytes: those are left out of whole
+    // characters, and a broken character with one becomes U+FFFD.
+    std::string asFarAsTheVocabularyReaches(std::string_view text) const {
+        const std::set<unsigned char>& lacking = lackingBytes();
+        const auto lacks = [&lacking](char byte) {
+            return lacking.count(static_cast<unsigned char>(byte)) > 0;
+        };
+        std::string expected;
+        while (!text.empty()) {
+            const Utf8Step step = nextUtf8(text);
+            const std::string_view part = text.substr(0, step.length);
+            text.remove_prefix(step.length);
+            if (step.kind != Utf8Kind::character && std::any_of(part.begin(), part.end(), lacks)) {
+                expected += kReplacementCharacter;
+                continue;
+            }
+            std::copy_if(part.begin(), part.end(), std::back_inserter(expected),
+                         [&lacks](char byte) { return !lacks(byte); });
+        }
+        return expected;
+    }
+
+    // Of a byte-level vocabulary; the others have byte tokens.
+    const std::set<unsigned char>& lackingBytes() const {
+        static std::map<const Tokenizer*, std::set<unsigned char>> known;
+        const auto [entry, isNew] = known.try_emplace(tokenizer);
+        if (!isNew) return entry->second;
+        std::set<std::string> spellings;
+        for (int id = 0; id < tokenizer->vocabulary(); ++id) spellings.insert(tokenizer->tokenText(id));
+        if (spellings.count("<0x00>") > 0) return entry->second;
+        for (int byte = 0; byte < 256; ++byte) {
+            if (spellings.count(testing::byteSpelling(byte)) == 0)
+                entry->second.insert(static_cast<unsigned char>(byte));
+        }
+        return entry->second;
+    }
 };
 
 TEST_P(RealVocabulary, matchesPublishedVectors) {
-    if (!GetParam().vectors) return;
-    const auto all =
-        readVectors(*sharedData(std::string("tokenizers/ggml-vocab-") + GetParam().vectors + ".gguf.inp")
-                         ->replace_extension());
+    if (!GetParam().vectors) GTEST_SKIP() << "no vectors are published for this vocabulary";
+    const auto base = sharedData(std::string("tokenizers/ggml-vocab-") + GetParam().vectors + ".gguf.inp");
+    ASSERT_TRUE(base);
+    const auto all = readVectors(std::filesystem::path(*base).replace_extension());
     ASSERT_EQ(all.size(), 46u);
     for (const auto& vector : all) {
         EXPECT_EQ(asText(vector.text), vector.ids) << vector.text;
@@ -171,9 +209,25 @@ TEST_P(RealVocabulary, nobodyCanTypeAControlToken) {
     }
 }
 
+// A million times the same character: where a pattern that ran into a limit would cut elsewhere.
+TEST_P(RealVocabulary, matchesHuggingFaceOnLongRuns) {
+    if (!GetParam().golden) return;
+    for (const json& run : goldens()["runs"]) {
+        std::string text;
+        for (int n = run["count"].get<int>(); n > 0; --n) text += run["text"].get<std::string>();
+        text += run["end"].get<std::string>();
+        Ids expected;
+        for (const json& part : run["ids"][GetParam().golden]) {
+            expected.insert(expected.end(), part[1].get<size_t>(), part[0].get<int>());
+        }
+        // Without the two million numbers in the message.
+        EXPECT_TRUE(asText(text) == expected) << run["text"] << run["end"];
+    }
+}
+
 // A search pair by pair, or one that backtracks over the whole text again and again, would take hours.
 TEST_P(RealVocabulary, longTextsWithoutBreaksAreEncoded) {
-    const size_t length = 300000;
+    const size_t length = 100000;
     std::string word;
     RandomValues random(5);
     while (word.size() < length)

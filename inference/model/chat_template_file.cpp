@@ -1,4 +1,4 @@
-#include "inference/text/chat_template_file.h"
+#include "inference/model/chat_template_file.h"
 
 #include "inference/model/json_file.h"
 

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "inference/text/chat_template_file.h"
+#include "inference/model/chat_template_file.h"
 
 namespace edgechat::inference {
 namespace {
