@@ -175,9 +175,12 @@ std::string memoryText(const nlohmann::json& plans) {
 }
 
 std::string tensorsText(const nlohmann::json& tensors) {
+    size_t longestName = 0;
+    for (const nlohmann::json& tensor : tensors)
+        longestName = std::max(longestName, tensor["name"].get_ref<const std::string&>().size());
     std::string text = "\n" + std::to_string(tensors.size()) + " tensors\n";
     for (const nlohmann::json& tensor : tensors) {
-        text += "  " + padded(tensor["name"].get<std::string>(), 32) + ' ' +
+        text += "  " + padded(tensor["name"].get<std::string>(), longestName) + ' ' +
                 padded(tensor["type"].get<std::string>(), 5) + ' ' + padded(tensor["shape"].dump(), 16) +
                 padded(bytesText(tensor["bytes"].get<uint64_t>()), 10, true) + '\n';
     }
