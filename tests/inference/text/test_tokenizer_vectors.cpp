@@ -104,7 +104,8 @@ class RealVocabulary : public ::testing::TestWithParam<Vocabulary> {
         const Ids ids = asText(text);
         for (int id : ids) ASSERT_FALSE(tokenizer->isControl(id));
         const std::string back = tokenizer->decode(ids, false);
-        if (back != text) ASSERT_EQ(back, reachable(text));
+        if (back == text) return;
+        ASSERT_EQ(back, reachable(text));
     }
     const Tokenizer* tokenizer = nullptr;
 };
