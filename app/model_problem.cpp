@@ -81,7 +81,8 @@ ModelProblem modelProblem(const Error& error, const QString& name) {
         return {tr("%1 uses a tokenizer that EdgeChat cannot use: %2.").arg(name, found),
                 tr("Copy or download the model again, or choose another one."), details};
     }
-    if (mentions(error.found,
+    if (mentions(error.expected, "is the download complete") ||
+        mentions(error.found,
                  "a file of \\d+ bytes|became shorter|cut short|\\d+ bytes\\b.*(end|left)|^0 bytes")) {
         return {tr("%1 is damaged or was not downloaded completely: it ends too early.").arg(name),
                 tr("Copy or download it again."), details};
@@ -104,7 +105,9 @@ ModelProblem modelProblem(const Error& error, const QString& name) {
         return {tr("%1 is damaged, incomplete, or not a model file.").arg(name),
                 tr("Copy or download it again, or choose another model."), details};
     }
-    const QString where = error.field.empty() ? file : QString::fromStdString(error.field);
+    if (error.field.empty())
+        return {tr("%1 cannot be used: %2.").arg(name, found), expectation(error), details};
+    const QString where = QString::fromStdString(error.field);
     return {tr("%1 cannot be used: in it, %2 is wrong. It says %3.").arg(name, where, found),
             expectation(error), details};
 }

@@ -1,7 +1,12 @@
 // The sentences that a person reads when a model cannot be used.
 #include "app/model_problem.h"
 
+#include <QDir>
+#include <QFile>
+#include <QTemporaryDir>
 #include <QTest>
+
+#include "models/checkpoint_summary.h"
 
 using namespace edgechat;
 using namespace edgechat::app;
@@ -71,6 +76,69 @@ class ModelProblemTest : public QObject {
         QVERIFY(problem.details.contains(QString::fromUtf8(found)));
         QVERIFY(problem.details.contains(QString::fromUtf8(file)));
     }
+
+    void theEnginesOwnWordsAreUnderstood_data() {
+        QTest::addColumn<QString>("model");
+        QTest::addColumn<QString>("what");
+        const auto make = [this](const char* name,
+                                 std::initializer_list<std::pair<const char*, QByteArray>> files) {
+            const QString folder = m_folder.filePath(QString::fromLatin1(name));
+            QVERIFY(QDir().mkpath(folder));
+            for (const auto& [file, content] : files) {
+                QFile out(folder + u'/' + QLatin1String(file));
+                QVERIFY(out.open(QIODevice::WriteOnly));
+                out.write(content);
+            }
+        };
+        const QByteArray config = readAll(QStringLiteral("llama3/config.json"));
+        const QByteArray weights = readAll(QStringLiteral("llama3/model.safetensors"));
+        QVERIFY(!config.isEmpty() && !weights.isEmpty());
+        QByteArray gptq = config;
+        gptq.insert(gptq.indexOf('{') + 1,
+                    "\"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 4},");
+        make("pickle", {{"config.json", config}, {"pytorch_model.bin", "x"}});
+        make("gptq", {{"config.json", gptq}, {"model.safetensors", weights}});
+        make("other", {{"config.json", QByteArray(config).replace("\"llama\"", "\"rwkv7\"")},
+                       {"model.safetensors", weights}});
+        make("cut", {{"config.json", config}, {"model.safetensors", weights.left(weights.size() / 2)}});
+        make("shards", {{"config.json", config},
+                        {"model.safetensors.index.json",
+                         "{\"weight_map\": {\"lm_head.weight\": \"model-00001-of-00002.safetensors\"}}"}});
+        make("notes", {{"notes.txt", "hello"}});
+        make("adapter", {{"adapter_config.json", "{}"}});
+        const QString part = QStringLiteral("gguf_smollm_split-00001-of-00002.gguf");
+        make("split", {{qPrintable(part), readAll(part)}});
+        const auto row = [this](const char* model, const char* what) {
+            QTest::newRow(model) << m_folder.filePath(QString::fromLatin1(model)) << QString::fromUtf8(what);
+        };
+        row("pickle", "pickle holds its weights only in PyTorch's own files");
+        row("gptq", "gptq is quantized as GPTQ, which EdgeChat cannot read.");
+        row("other", "other is of a kind that EdgeChat does not know: \"rwkv7\".");
+        row("cut", "cut is damaged or was not downloaded completely");
+        row("shards", "shards is not complete: its part model-00001-of-00002.safetensors is missing.");
+        row("notes", "notes is no model that EdgeChat can read.");
+        row("adapter", "adapter cannot be used: an adapter (LoRA), which changes another model.");
+        row("split", "split is not complete: its part gguf_smollm_split-00002-of-00002.gguf is missing.");
+    }
+    void theEnginesOwnWordsAreUnderstood() {
+        QFETCH(QString, model);
+        QFETCH(QString, what);
+        const Result<QString> path = models::checkpointPath(model);
+        QVERIFY(bool(path));
+        const Result<models::CheckpointSummary> read = models::readCheckpoint(*path);
+        QVERIFY(!read);
+        const ModelProblem problem = modelProblem(read.error(), QFileInfo(model).fileName());
+        QVERIFY2(problem.what.startsWith(what), qPrintable(problem.what + u'\n' + problem.details));
+        QVERIFY(!problem.fix.isEmpty());
+    }
+
+  private:
+    static QByteArray readAll(const QString& model) {
+        QFile file(QStringLiteral(EDGECHAT_SOURCE_DIR "/tests/data/parity/models/") + model);
+        return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
+    }
+
+    QTemporaryDir m_folder;
 };
 
 QTEST_GUILESS_MAIN(ModelProblemTest)

@@ -216,8 +216,8 @@ class StoreFolderTest : public QObject {
     void allPartsOfASplitFileAreTaken() {
         QDir().mkpath(path(QStringLiteral("downloads")));
         for (const char* part : {"1", "2", "3"}) {
-            const QString file =
-                path(QStringLiteral("downloads/falcon-7b-Q4_0-0000%1-of-00003.gguf").arg(QLatin1String(part)));
+            const QString file = path(
+                QStringLiteral("downloads/falcon-7b-Q4_0-0000%1-of-00003.gguf").arg(QLatin1String(part)));
             writeAll(file, part);
             m_found.files << file;
         }
@@ -230,6 +230,30 @@ class StoreFolderTest : public QObject {
                                                QStringLiteral("falcon-7b-Q4_0-00003-of-00003.gguf")}));
         QCOMPARE(entry->path, entry->folder + QStringLiteral("/falcon-7b-Q4_0-00001-of-00003.gguf"));
         QCOMPARE(store().find(entry->name)->path, entry->path);
+    }
+
+    void theEngineTellsWhatBelongsToAFolder() {
+        const QString models = QStringLiteral(EDGECHAT_SOURCE_DIR "/tests/data/parity/models/");
+        const Store real(path(QStringLiteral("models")));
+        const Result<StoreEntry> folder =
+            real.importModel(models + QStringLiteral("mistral_awq/config.json"));
+        QVERIFY2(bool(folder), folder ? "" : folder.error().message().c_str());
+        QCOMPARE(folder->name, QStringLiteral("mistral_awq"));
+        QCOMPARE(folder->architecture, QStringLiteral("mistral"));
+        QCOMPARE(namesOf(*folder),
+                 (QStringList{QStringLiteral("model.safetensors"), QStringLiteral("config.json"),
+                              QStringLiteral("tokenizer.model"), QStringLiteral("tokenizer_config.json")}));
+        QVERIFY(bool(readCheckpoint(folder->path)));  // it opens in the store as well
+
+        const Result<StoreEntry> split =
+            real.importModel(models + QStringLiteral("gguf_smollm_split-00002-of-00002.gguf"));
+        QVERIFY2(bool(split), split ? "" : split.error().message().c_str());
+        QCOMPARE(split->name, QStringLiteral("gguf_smollm_split"));
+        QCOMPARE(namesOf(*split), (QStringList{QStringLiteral("gguf_smollm_split-00001-of-00002.gguf"),
+                                               QStringLiteral("gguf_smollm_split-00002-of-00002.gguf")}));
+        QVERIFY(bool(readCheckpoint(split->path)));
+        QVERIFY(bool(real.remove(folder->name)));
+        QCOMPARE(real.list().size(), size_t{1});
     }
 
     void aFolderMeansItsOneModel() {
