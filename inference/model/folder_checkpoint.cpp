@@ -85,10 +85,10 @@ Result<CheckpointContent> readFolderCheckpoint(const std::filesystem::path& fold
     if (!isThere(configFile)) return noConfiguration(folder);
     Result<nlohmann::json> json = readJsonFile(configFile, kWhat);
     if (!json) return json.error();
-    Result<HfConfig> config = readHfConfig(*json, configFile.string());
-    if (!config) return config.error();
     Result<QuantizationScheme> scheme = readScheme(folder, *json);
     if (!scheme) return scheme.error();
+    Result<HfConfig> config = readHfConfig(*json, configFile.string());
+    if (!config) return config.error();
     Result<StoredWeights> weights = openWeights(folder);
     if (!weights) return weights.error();
 
