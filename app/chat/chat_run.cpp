@@ -153,10 +153,7 @@ void ChatSession::onAnswered(const AnswerOutcome& outcome) {
              tr("Start a new chat, or set a larger context in Settings and load the model again. Nothing was "
                 "lost."),
              {}});
-        if (visible) {
-            m_length = {outcome.statistics.promptTokens, m_model.name()};
-            setContextUsed(outcome.statistics.promptTokens);
-        }
+        if (visible) setLength({outcome.statistics.promptTokens, m_model.name()});
         if (!m_run->continued) {
             dropAnswer(answer);
             endRun();
@@ -180,10 +177,7 @@ void ChatSession::onAnswered(const AnswerOutcome& outcome) {
         figures.prefillRate = statistics.prefillTokensPerSecond();
         figures.decodeRate = statistics.decodeTokensPerSecond();
         figures.timeToFirstToken = statistics.timeToFirstToken;
-        if (visible) {
-            m_length = {figures.contextUsed, figures.model};
-            setContextUsed(figures.contextUsed);
-        }
+        if (visible) setLength({figures.contextUsed, figures.model});
         if (answer.status == MessageStatus::contextFull) {
             tell({tr("The model's memory of %1 tokens is full, so the answer ends here.")
                       .arg(QLocale().toString(outcome.contextSize)),

@@ -445,10 +445,7 @@ ConversationLength ChatSession::measuredLength() const {
 }
 
 void ChatSession::updateContext() {
-    m_length = measuredLength();
-    m_contextUsed = m_length.tokens;
-    Q_EMIT contextChanged();
-    updateState();
+    setLength(measuredLength());
 }
 
 QString ChatSession::answeredBy() const {
@@ -456,6 +453,13 @@ QString ChatSession::answeredBy() const {
     if (leaf == nullptr) return {};
     if (leaf->role == MessageRole::assistant && !leaf->figures.model.isEmpty()) return leaf->figures.model;
     return m_tree.modelBefore(m_leaf).value_or(QString());
+}
+
+void ChatSession::setLength(const ConversationLength& length) {
+    m_length = length;
+    m_contextUsed = length.tokens;
+    Q_EMIT contextChanged();
+    updateState();
 }
 
 void ChatSession::setContextUsed(int tokens) {

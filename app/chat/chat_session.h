@@ -161,7 +161,8 @@ class ChatSession : public QObject {
     void updateState();
     void updateContext();
     ConversationLength measuredLength() const;
-    void setContextUsed(int tokens);
+    void setLength(const ConversationLength& length);
+    void setContextUsed(int tokens);  ///< of the answer that is being computed
     void setPrefill(int done, int total, double secondsLeft);
     void setProblem(const Problem& problem);
     void countDraft();

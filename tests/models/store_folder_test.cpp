@@ -234,7 +234,7 @@ class StoreFolderTest : public QObject {
 
     void theEngineTellsWhatBelongsToAFolder() {
         const QString models = QStringLiteral(EDGECHAT_SOURCE_DIR "/tests/data/parity/models/");
-        const Store real(path(QStringLiteral("models")));
+        Store real(path(QStringLiteral("models")));
         const Result<StoreEntry> folder =
             real.importModel(models + QStringLiteral("mistral_awq/config.json"));
         QVERIFY2(bool(folder), folder ? "" : folder.error().message().c_str());
