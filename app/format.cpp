@@ -4,7 +4,16 @@
 #include <QLocale>
 #include <QRegularExpression>
 
+#include "models/checkpoint_summary.h"
+
 namespace edgechat::app {
+
+QString familyName(const QString& architecture) {
+    if (architecture == QLatin1String("llama")) return QStringLiteral("LLaMA");
+    if (architecture == QLatin1String("mistral")) return QStringLiteral("Mistral");
+    if (architecture == QLatin1String("falcon")) return QStringLiteral("Falcon");
+    return architecture;
+}
 
 QString byteText(qint64 bytes) {
     return QLocale().formattedDataSize(bytes, bytes >= 1'000'000'000 ? 1 : 0, QLocale::DataSizeSIFormat);
@@ -24,7 +33,8 @@ QString parameterText(quint64 parameters) {
 QString modelFileName(const QString& path) {
     static const QRegularExpression stored(QStringLiteral("[-._](I?Q\\d\\w*|B?F16|F32)$"),
                                            QRegularExpression::CaseInsensitiveOption);
-    const QString base = QFileInfo(path).completeBaseName();
+    const QString base = models::checkpointName(path);
+    if (QFileInfo(path).isDir()) return base;
     const QString name = QString(base).remove(stored);
     return name.isEmpty() ? base : name;
 }

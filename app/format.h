@@ -5,10 +5,12 @@
 
 namespace edgechat::app {
 
+/// "LLaMA", "Mistral", "Falcon"; a name that is not known stays as it is.
+QString familyName(const QString& architecture);
 QString byteText(qint64 bytes);             ///< "98 MB", "1.2 GB": powers of 1000
 QString parameterText(quint64 parameters);  ///< "135M", "7.2B"; empty for 0
 /// "SmolLM2-135M-Instruct" for "/models/SmolLM2-135M-Instruct.Q4_1.gguf": how the weights are stored is told
-/// beside the name.
+/// beside the name. A folder keeps its name.
 QString modelFileName(const QString& path);
 
 }  // namespace edgechat::app

@@ -6,15 +6,15 @@
 
 #include <utility>
 
+#include "app/format.h"
+
 namespace edgechat::app {
 namespace {
 
 using namespace inference;
 
-QString familyName(const std::string& architecture) {
-    if (architecture == "llama") return QStringLiteral("LLaMA");
-    return QString::fromStdString(architecture);
-}
+// What a load takes besides reading would hide the rate of a smaller file.
+constexpr uint64_t kSmallestMeasuredLoad = uint64_t{8} << 20;  // bytes
 
 QString deviceText(Device device) {
     switch (device) {
@@ -126,13 +126,16 @@ std::optional<LoadFailure> InferenceThread::loadEngine(const QString& path, cons
     const QFileInfo file(path);
     if (!file.exists()) {
         failure.missing = true;
-        failure.error = {ErrorCode::badInput, "cannot read the model", path.toStdString(), "", "no such file",
-                         "a GGUF file"};
+        failure.error = {ErrorCode::badInput, "cannot read the model",
+                         path.toStdString(),  "",
+                         "no such file",      "a .gguf file or a Hugging Face folder"};
         return failure;
     }
+    m_loadedBytes = 0;
     Result<std::unique_ptr<Engine>> engine =
         Engine::load(path.toStdString(), options, [&](uint64_t done, uint64_t total) {
             const double part = total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 0;
+            m_loadedBytes = total;
             m_progress.store(part, std::memory_order_relaxed);
             return !cancel->load(std::memory_order_relaxed);
         });
@@ -150,14 +153,19 @@ LoadedModel InferenceThread::describe(const QString& path) const {
     LoadedModel model;
     model.name =
         config.name.empty() ? QFileInfo(path).completeBaseName() : QString::fromStdString(config.name);
-    model.family = familyName(config.architecture);
+    model.family = familyName(QString::fromStdString(config.architecture));
+    model.chatTemplate = QString::fromStdString(m_engine->chatTemplate().name());
+    model.templateProblem = QString::fromStdString(m_engine->chatTemplate().problem());
     model.quantization = QString::fromStdString(config.quantization);
     model.device = deviceText(m_engine->device());
     model.parameters = config.parameters;
     model.contextSize = m_engine->context();
+    model.trainedContext = config.context;
     model.threads = m_engine->threads();
     model.weightBytes = static_cast<qint64>(m_engine->weightBytes());
     model.kvBytes = static_cast<qint64>(m_engine->memory().kv);
+    if (m_loadedBytes >= kSmallestMeasuredLoad && m_engine->loadSeconds() > 0)
+        model.loadRate = static_cast<double>(m_loadedBytes) / m_engine->loadSeconds();
     return model;
 }
 
@@ -167,10 +175,16 @@ AnswerOutcome InferenceThread::answer(const AnswerRequest& request, const std::a
         outcome.error = Error{ErrorCode::internal, "cannot answer", "", "", "no loaded model", "a model"};
         return outcome;
     }
-    std::vector<PromptSegment> segments = m_engine->chatTemplate().render(request.messages, true);
-    if (!request.partialAnswer.empty()) segments.push_back({-1, request.partialAnswer});
+    const ChatTemplate& chatTemplate = m_engine->chatTemplate();
+    Result<std::vector<PromptSegment>> segments = chatTemplate.render(request.messages, true, request.date);
+    if (!segments) {
+        outcome.error = segments.error();
+        return outcome;
+    }
+    if (!request.partialAnswer.empty()) segments->push_back(chatTemplate.continuation(request.partialAnswer));
     GenerateRequest work;
-    work.prompt = m_engine->tokenizer().encodeSegments(segments);
+    work.prompt = m_engine->tokenizer().encodeSegments(*segments);
+    work.stripLeadingSpace = request.partialAnswer.empty() && chatTemplate.stripsLeadingSpace();
     work.maxTokens = request.maxTokens;
     work.sampling = request.sampling;
     outcome.contextSize = m_engine->context();
@@ -208,11 +222,13 @@ void InferenceThread::countDraft() {
         draft.swap(m_draft);
     }
     if (!draft) return;
-    const int tokens =
-        m_engine == nullptr
-            ? 0
-            : static_cast<int>(m_engine->tokenizer().encode(*draft, SpecialTokens::asText).size());
-    m_mailbox.post([this, tokens] { Q_EMIT counted(tokens); });
+    int tokens = 0;
+    QString marker;
+    if (m_engine != nullptr) {
+        tokens = static_cast<int>(m_engine->tokenizer().encode(*draft, SpecialTokens::asText).size());
+        marker = QString::fromStdString(m_engine->chatTemplate().warnsAbout(*draft));
+    }
+    m_mailbox.post([this, tokens, marker] { Q_EMIT counted(tokens, marker); });
 }
 
 }  // namespace edgechat::app

@@ -20,12 +20,17 @@ namespace edgechat::app {
 /// What a loaded model is.
 struct LoadedModel {
     QString name, family, quantization;
-    QString device;  ///< "CPU"
+    QString chatTemplate;     ///< the form in which a conversation is written; "none": plain completion
+    QString templateProblem;  ///< why the template that it carries cannot be used; empty if it can or there
+                              ///< is none
+    QString device;           ///< "CPU"
     quint64 parameters = 0;
     int contextSize = 0;
+    int trainedContext = 0;  ///< tokens
     int threads = 0;
     qint64 weightBytes = 0;
     qint64 kvBytes = 0;
+    double loadRate = 0;  ///< bytes of the checkpoint per second; 0: too few to be measured
 };
 
 /// Why a model could not be loaded.
@@ -42,6 +47,9 @@ struct AnswerRequest {
     std::string partialAnswer;  ///< text of the answer to go on with, empty for a new one
     inference::SamplingOptions sampling;
     int maxTokens = 0;  ///< 0: until the model ends
+    /// What templates are told that today is; the same for all of a conversation, so that its prefix stays
+    /// cached.
+    std::string date{inference::kTemplateDate};
 };
 
 struct AnswerOutcome {
@@ -79,7 +87,8 @@ class InferenceThread : public QObject {
     void unloaded();
     void began();  ///< an answer
     void answered(const edgechat::app::AnswerOutcome& outcome);
-    void counted(int tokens);
+    /// @param marker  text of the draft that the loaded model takes for the start of a turn; empty if none is
+    void counted(int tokens, const QString& marker);
 
   private:
     using Flag = std::shared_ptr<std::atomic<bool>>;
@@ -100,6 +109,7 @@ class InferenceThread : public QObject {
     std::mutex m_draftMutex;
     std::optional<std::string> m_draft;           // guarded by m_draftMutex: what is to be counted
     std::unique_ptr<inference::Engine> m_engine;  // worker only
+    uint64_t m_loadedBytes = 0;                   // worker only: read by the last load
     Mailbox m_mailbox;
     WorkerThread m_worker;  // last: it ends before what it uses
 };

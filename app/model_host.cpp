@@ -1,6 +1,5 @@
 #include "app/model_host.h"
 
-#include <QDir>
 #include <QFileInfo>
 #include <QLocale>
 
@@ -39,13 +38,26 @@ ModelHost::ModelHost(InferenceThread& inference, Settings& settings, QObject* pa
     connect(&settings, &Settings::kvInt8Changed, this, check);
 }
 
+bool ModelHost::completesText() const {
+    return m_model.chatTemplate == QLatin1String("none");
+}
+
+QString ModelHost::templateNote() const {
+    if (!completesText()) return {};
+    if (m_model.templateProblem.isEmpty())
+        return tr("This model has no chat template: it continues your text instead of answering.");
+    return tr(
+        "The chat template that this model carries cannot be used here, so it continues your text instead of "
+        "answering.");
+}
+
 QString ModelHost::sizeText() const {
     return parameterText(m_model.parameters);
 }
 
 void ModelHost::load(const QString& pathOrName) {
     m_wanted = pathOrName;
-    setProblem({}, {}, {});
+    setProblem({});
     QString path = pathOrName;
     QString storeName;
     if (!QFileInfo::exists(path)) {
@@ -55,7 +67,8 @@ void ModelHost::load(const QString& pathOrName) {
             storeName = entry->name;
         }
     }
-    path = QFileInfo(path).absoluteFilePath();
+    const Result<QString> whole = models::checkpointPath(path);
+    path = whole ? *whole : QFileInfo(path).absoluteFilePath();
     m_loadedOptions = inference::EngineOptions();
     m_loadedOptions.threads = m_settings.threads();
     m_loadedOptions.context = m_settings.contextTokens();
@@ -82,9 +95,9 @@ void ModelHost::retry() {
 }
 
 QString ModelHost::nameOf(const QString& path) {
-    const QFileInfo file(path);
     // A model of the store has a folder of its own, which carries its name.
-    return isInStore(path) ? file.dir().dirName() : modelFileName(path);
+    if (isInStore(path)) return path.mid(models::modelsFolder().size() + 1).section(u'/', 0, 0);
+    return modelFileName(path);
 }
 
 void ModelHost::onLoaded(const LoadedModel& model) {
@@ -94,50 +107,38 @@ void ModelHost::onLoaded(const LoadedModel& model) {
     setProgress(1);
     Q_EMIT modelChanged();
     m_settings.setLastModel(m_path);
+    if (model.loadRate > 0) m_settings.setLoadRate(model.loadRate);
     if (!isInStore(m_path)) m_settings.addRecentFile(m_path);
     setState(Ready);
     updateReloadNeeded();
 }
 
+ModelProblem ModelHost::memoryProblem(const LoadFailure& failure) const {
+    const QString what =
+        failure.neededBytes > 0
+            ? tr("%1 does not fit in memory: it needs %2, and %3 are available.")
+                  .arg(m_name, byteText(failure.neededBytes), byteText(failure.availableBytes))
+            : tr("%1 does not fit in memory.").arg(m_name);
+    const QString fix =
+        failure.fittingContext > 0
+            ? tr("Set the context to %1 tokens or fewer in Settings, or close other programs.")
+                  .arg(QLocale().toString(failure.fittingContext))
+            : tr("Close other programs, or choose a smaller model.");
+    return {what, fix, QString::fromStdString(failure.error.message())};
+}
+
 void ModelHost::onLoadFailed(const LoadFailure& failure) {
     m_progressTimer.stop();
     m_startup = false;
-    const Error& error = failure.error;
-    const QString details = QString::fromStdString(error.message());
-    const QString found = QString::fromStdString(error.found);
-    const QString file = QFileInfo(m_path).fileName();
     if (failure.missing) {
         setProblem(
-            tr("The model file %1 is not there.").arg(m_path),
-            tr("It was moved, renamed or deleted. Choose another model, or put the file back and try again."),
-            details);
-    } else if (error.code == ErrorCode::doesNotFit) {
-        const QString what =
-            failure.neededBytes > 0
-                ? tr("%1 does not fit in memory: it needs %2, and %3 are available.")
-                      .arg(m_name, byteText(failure.neededBytes), byteText(failure.availableBytes))
-                : tr("%1 does not fit in memory.").arg(m_name);
-        const QString fix =
-            failure.fittingContext > 0
-                ? tr("Set the context to %1 tokens or fewer in Settings, or close other programs.")
-                      .arg(QLocale().toString(failure.fittingContext))
-                : tr("Close other programs, or choose a smaller model.");
-        setProblem(what, fix, details);
-    } else if (error.field == "general.architecture") {
-        setProblem(tr("%1 is of a kind that EdgeChat does not know: %2.").arg(file, found),
-                   tr("Choose a model of the LLaMA family."), details);
-    } else if (error.field.rfind("tokenizer.", 0) == 0) {
-        setProblem(tr("%1 uses a tokenizer that EdgeChat cannot use: %2.").arg(file, found),
-                   tr("Choose another model."), details);
-    } else if (error.code == ErrorCode::usage) {
-        setProblem(tr("%1 could not be loaded with these settings.").arg(m_name),
-                   tr("Look at the engine's values in Settings."), details);
-    } else if (error.code == ErrorCode::badInput) {
-        setProblem(tr("%1 is damaged, incomplete, or not a model file.").arg(file),
-                   tr("Copy or download it again, or choose another model."), details);
+            {tr("The model %1 is not there.").arg(m_path),
+             tr("It was moved, renamed or deleted. Choose another model, or put it back and try again."),
+             QString::fromStdString(failure.error.message())});
+    } else if (failure.error.code == ErrorCode::doesNotFit) {
+        setProblem(memoryProblem(failure));
     } else {
-        setProblem(tr("%1 could not be loaded.").arg(m_name), tr("Try again, or choose another model."),
-                   details);
+        setProblem(modelProblem(failure.error, m_name));
     }
     setState(Failed);
 }
@@ -156,11 +157,9 @@ void ModelHost::setProgress(double progress) {
     Q_EMIT progressChanged();
 }
 
-void ModelHost::setProblem(const QString& what, const QString& fix, const QString& details) {
-    if (what == m_problem && fix == m_problemFix && details == m_problemDetails) return;
-    m_problem = what;
-    m_problemFix = fix;
-    m_problemDetails = details;
+void ModelHost::setProblem(const ModelProblem& problem) {
+    if (problem == m_problem) return;
+    m_problem = problem;
     Q_EMIT problemChanged();
 }
 

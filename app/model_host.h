@@ -7,6 +7,7 @@
 #include <QTimer>
 
 #include "app/inference_thread.h"
+#include "app/model_problem.h"
 
 namespace edgechat::app {
 
@@ -26,6 +27,10 @@ class ModelHost : public QObject {
     Q_PROPERTY(QString device READ device NOTIFY modelChanged FINAL)
     Q_PROPERTY(QString path READ path NOTIFY modelChanged FINAL)
     Q_PROPERTY(int contextSize READ contextSize NOTIFY modelChanged FINAL)
+    Q_PROPERTY(int trainedContext READ trainedContext NOTIFY modelChanged FINAL)
+    Q_PROPERTY(bool completesText READ completesText NOTIFY modelChanged FINAL)
+    Q_PROPERTY(QString templateNote READ templateNote NOTIFY modelChanged FINAL)
+    Q_PROPERTY(QString templateProblem READ templateProblem NOTIFY modelChanged FINAL)
     Q_PROPERTY(qint64 weightBytes READ weightBytes NOTIFY modelChanged FINAL)
     Q_PROPERTY(qint64 kvBytes READ kvBytes NOTIFY modelChanged FINAL)
     Q_PROPERTY(bool startup READ startup NOTIFY stateChanged FINAL)
@@ -49,12 +54,17 @@ class ModelHost : public QObject {
     QString device() const { return m_model.device; }  ///< "CPU"
     QString path() const { return m_path; }
     int contextSize() const { return m_model.contextSize; }
+    int trainedContext() const { return m_model.trainedContext; }  ///< tokens
+    bool completesText() const;                                    ///< it continues a text and has no turns
+    QString templateNote() const;  ///< that it does, in a sentence; empty if it does not
+    /// Why the chat template that it carries cannot be used; empty if it can or there is none.
+    QString templateProblem() const { return m_model.templateProblem; }
     qint64 weightBytes() const { return m_model.weightBytes; }
     qint64 kvBytes() const { return m_model.kvBytes; }
     bool startup() const { return m_startup; }  ///< nothing has been loaded since the program started
-    QString problem() const { return m_problem; }
-    QString problemFix() const { return m_problemFix; }
-    QString problemDetails() const { return m_problemDetails; }
+    QString problem() const { return m_problem.what; }
+    QString problemFix() const { return m_problem.fix; }
+    QString problemDetails() const { return m_problem.details; }
     bool reloadNeeded() const { return m_reloadNeeded; }  ///< a setting that acts at load was changed since
 
     /// Loads a file or a model of the store, after the loaded one has been given up. Returns at once.
@@ -75,7 +85,8 @@ class ModelHost : public QObject {
     void onLoadFailed(const LoadFailure& failure);
     void setState(State state);
     void setProgress(double progress);
-    void setProblem(const QString& what, const QString& fix, const QString& details);
+    void setProblem(const ModelProblem& problem);
+    ModelProblem memoryProblem(const LoadFailure& failure) const;
     void updateReloadNeeded();
 
     InferenceThread& m_inference;
@@ -90,7 +101,7 @@ class ModelHost : public QObject {
     inference::EngineOptions m_loadedOptions;
     bool m_startup = true;
     bool m_reloadNeeded = false;
-    QString m_problem, m_problemFix, m_problemDetails;
+    ModelProblem m_problem;
 };
 
 }  // namespace edgechat::app

@@ -1,5 +1,6 @@
 #include "app/model_library.h"
 
+#include <QDir>
 #include <QFileInfo>
 
 #include <algorithm>
@@ -9,7 +10,7 @@
 #include "app/format.h"
 #include "app/model_host.h"
 #include "app/settings/settings.h"
-#include "inference/model/checkpoint.h"
+#include "models/checkpoint_summary.h"
 
 namespace edgechat::app {
 namespace {
@@ -20,44 +21,60 @@ ModelEntry fromStore(const models::StoreEntry& entry) {
     ModelEntry model;
     model.name = entry.name;
     model.path = entry.path;
-    model.architecture = entry.architecture;
+    model.title = entry.title;
+    model.family = familyName(entry.architecture);
     model.quantization = entry.quantization;
     model.problem = entry.problem;
+    model.warnings = entry.warnings;
     model.parameters = entry.parameters;
     model.bytes = static_cast<qint64>(entry.bytes);
+    model.context = entry.context;
+    model.files = static_cast<int>(entry.files.size());
     model.inStore = true;
     model.damaged = entry.damaged;
     return model;
 }
 
-/// A file outside the store, from its header.
-ModelEntry fromFile(const QString& path) {
+void fill(ModelEntry& model, const models::CheckpointSummary& checkpoint) {
+    model.title = checkpoint.title;
+    model.family = familyName(checkpoint.architecture);
+    model.quantization = checkpoint.quantization;
+    model.warnings = checkpoint.warnings;
+    model.parameters = checkpoint.parameters;
+    model.bytes = static_cast<qint64>(checkpoint.bytes);
+    model.context = checkpoint.context;
+    model.files = static_cast<int>(checkpoint.files.size());
+}
+
+/// A file or folder outside the store, as it says of itself.
+ModelEntry fromPath(const QString& path) {
     ModelEntry model;
-    const QFileInfo file(path);
     model.name = modelFileName(path);
     model.path = path;
-    model.bytes = file.size();
-    const Result<std::unique_ptr<inference::Checkpoint>> checkpoint =
-        inference::Checkpoint::open(path.toStdString());
-    if (!checkpoint) {
+    model.bytes = QFileInfo(path).size();
+    if (const Result<models::CheckpointSummary> checkpoint = models::readCheckpoint(path)) {
+        fill(model, *checkpoint);
+    } else {
+        const ModelProblem problem = modelProblem(checkpoint.error(), QFileInfo(path).fileName());
         model.damaged = true;
-        model.problem = QString::fromStdString(checkpoint.error().message());
-        return model;
+        model.problem = problem.what + u' ' + problem.fix;
     }
-    const inference::ModelConfig& config = (*checkpoint)->config();
-    model.architecture = QString::fromStdString(config.architecture);
-    model.quantization = QString::fromStdString(config.quantization);
-    model.parameters = config.parameters;
     return model;
 }
 
 std::vector<ModelEntry> readEntries(const QStringList& recentFiles) {
     std::vector<ModelEntry> entries;
-    for (const models::StoreEntry& entry : models::Store().list()) entries.push_back(fromStore(entry));
+    for (const models::StoreEntry& entry : models::Store().list()) {
+        entries.push_back(fromStore(entry));
+        if (entry.damaged || entry.context > 0) continue;
+        // A record of an older version knows less than the checkpoint.
+        if (const Result<models::CheckpointSummary> checkpoint = models::readCheckpoint(entry.path))
+            fill(entries.back(), *checkpoint);
+    }
     for (const QString& path : recentFiles) {
         const bool listed = std::any_of(entries.begin(), entries.end(),
                                         [&](const ModelEntry& entry) { return entry.path == path; });
-        if (!listed && QFileInfo(path).isFile()) entries.push_back(fromFile(path));
+        if (!listed && QFileInfo::exists(path)) entries.push_back(fromPath(path));
     }
     return entries;
 }
@@ -101,8 +118,10 @@ QVariant ModelLibrary::data(const QModelIndex& index, int role) const {
             return model.name;
         case PathRole:
             return model.path;
-        case ArchitectureRole:
-            return model.architecture;
+        case TitleRole:
+            return model.title;
+        case FamilyRole:
+            return model.family;
         case ParametersTextRole:
             return parameterText(model.parameters);
         case QuantizationRole:
@@ -119,6 +138,16 @@ QVariant ModelLibrary::data(const QModelIndex& index, int role) const {
             return model.damaged;
         case ProblemRole:
             return model.problem;
+        case ContextRole:
+            return model.context;
+        case FileCountRole:
+            return model.files;
+        case WarningsRole:
+            return model.warnings;
+        case SwitchCostRole:
+            return model.damaged || model.path == m_loadedPath ? QString() : switchCostText(costOf(model));
+        case SwitchWarningRole:
+            return model.damaged || model.path == m_loadedPath ? QString() : switchWarning(costOf(model));
         default:
             return {};
     }
@@ -127,7 +156,8 @@ QVariant ModelLibrary::data(const QModelIndex& index, int role) const {
 QHash<int, QByteArray> ModelLibrary::roleNames() const {
     return {{NameRole, "name"},
             {PathRole, "path"},
-            {ArchitectureRole, "architecture"},
+            {TitleRole, "title"},
+            {FamilyRole, "family"},
             {ParametersTextRole, "parametersText"},
             {QuantizationRole, "quantization"},
             {BytesRole, "bytes"},
@@ -135,7 +165,12 @@ QHash<int, QByteArray> ModelLibrary::roleNames() const {
             {InStoreRole, "inStore"},
             {LoadedRole, "loaded"},
             {DamagedRole, "damaged"},
-            {ProblemRole, "problem"}};
+            {ProblemRole, "problem"},
+            {ContextRole, "context"},
+            {FileCountRole, "fileCount"},
+            {WarningsRole, "warnings"},
+            {SwitchCostRole, "switchCost"},
+            {SwitchWarningRole, "switchWarning"}};
 }
 
 void ModelLibrary::refresh() {
@@ -159,14 +194,32 @@ void ModelLibrary::onLoadedChanged() {
     const QString path = m_host.state() == ModelHost::Ready ? m_host.path() : QString();
     if (path == m_loadedPath) return;
     m_loadedPath = path;
-    if (!m_entries.empty()) Q_EMIT dataChanged(index(0), index(count() - 1), {LoadedRole});
+    if (!m_entries.empty())
+        Q_EMIT dataChanged(index(0), index(count() - 1), {LoadedRole, SwitchCostRole, SwitchWarningRole});
+}
+
+void ModelLibrary::setSwitchFacts(const SwitchFacts& facts) {
+    SwitchFacts known = facts;
+    for (auto& [name, measured] : known.prefill) {
+        for (const ModelEntry& entry : m_entries) {
+            if (entry.name == name) measured.parameters = entry.parameters;
+        }
+    }
+    if (known == m_facts) return;
+    m_facts = std::move(known);
+    if (!m_entries.empty())
+        Q_EMIT dataChanged(index(0), index(count() - 1), {SwitchCostRole, SwitchWarningRole});
+}
+
+SwitchCost ModelLibrary::costOf(const ModelEntry& model) const {
+    return switchCost(m_facts, {model.name, model.bytes, model.parameters, model.context});
 }
 
 void ModelLibrary::importPath(const QVariant& source) {
     if (m_importing) return;
     const QUrl url = source.userType() == QMetaType::QUrl ? source.toUrl() : QUrl(source.toString());
     const QString path = url.isLocalFile() ? url.toLocalFile() : source.toString();
-    setProblem({}, {});
+    setProblem({});
     m_importing = true;
     m_importProgress = 0;
     m_importDone = 0;
@@ -193,11 +246,14 @@ void ModelLibrary::endImport(const QString& source, const Result<models::StoreEn
         return;
     }
     if (entry.error().code == ErrorCode::interrupted) return;
-    const QString name = QFileInfo(source).fileName();
-    const QString what = entry.error().code == ErrorCode::doesNotFit
-                             ? tr("There is not enough room on the disk for %1.").arg(name)
-                             : tr("%1 could not be added.").arg(name);
-    setProblem(what, QString::fromStdString(entry.error().message()));
+    const QString name = QFileInfo(QDir::cleanPath(source)).fileName();
+    if (entry.error().code == ErrorCode::doesNotFit) {
+        setProblem({tr("There is not enough room on the disk for %1.").arg(name),
+                    tr("Make room, or choose a smaller model."),
+                    QString::fromStdString(entry.error().message())});
+    } else {
+        setProblem(modelProblem(entry.error(), name));
+    }
 }
 
 void ModelLibrary::cancelImport() {
@@ -224,8 +280,8 @@ void ModelLibrary::remove(const QString& name) {
             if (trash) {
                 setRemoved(storeName, *trash);
             } else {
-                setProblem(tr("%1 could not be removed.").arg(storeName),
-                           QString::fromStdString(trash.error().message()));
+                setProblem({tr("%1 could not be removed.").arg(storeName), tr("Try again."),
+                            QString::fromStdString(trash.error().message())});
             }
             refresh();
         });
@@ -245,8 +301,8 @@ void ModelLibrary::undoRemove() {
         const Result<models::StoreEntry> entry = models::Store().restore(trashId);
         m_mailbox.post([this, name, entry] {
             if (!entry) {
-                setProblem(tr("%1 could not be brought back.").arg(name),
-                           QString::fromStdString(entry.error().message()));
+                setProblem({tr("%1 could not be brought back.").arg(name), tr("Import it again."),
+                            QString::fromStdString(entry.error().message())});
             }
             refresh();
         });
@@ -254,13 +310,12 @@ void ModelLibrary::undoRemove() {
 }
 
 void ModelLibrary::dismissProblem() {
-    setProblem({}, {});
+    setProblem({});
 }
 
-void ModelLibrary::setProblem(const QString& what, const QString& details) {
-    if (what == m_problem && details == m_problemDetails) return;
-    m_problem = what;
-    m_problemDetails = details;
+void ModelLibrary::setProblem(const ModelProblem& problem) {
+    if (problem == m_problem) return;
+    m_problem = problem;
     Q_EMIT problemChanged();
 }
 

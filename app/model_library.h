@@ -10,6 +10,8 @@
 #include <atomic>
 #include <vector>
 
+#include "app/model_problem.h"
+#include "app/switch_cost.h"
 #include "app/worker_thread.h"
 #include "models/store.h"
 
@@ -20,9 +22,14 @@ class Settings;
 
 /// One model as the list shows it.
 struct ModelEntry {
-    QString name, path, architecture, quantization, problem;
+    QString name, path, family, quantization;
+    QString title;         ///< what the checkpoint calls itself, may be empty
+    QString problem;       ///< why it is damaged
+    QStringList warnings;  ///< sentences about what was odd in the checkpoint
     quint64 parameters = 0;
     qint64 bytes = 0;
+    int context = 0;  ///< tokens that it was trained for; 0: unknown
+    int files = 1;
     bool inStore = false;
     bool damaged = false;
     bool operator==(const ModelEntry&) const = default;
@@ -35,6 +42,7 @@ class ModelLibrary : public QAbstractListModel {
     QML_UNCREATABLE("Program owns the model library")
     Q_PROPERTY(int count READ count NOTIFY countChanged FINAL)
     Q_PROPERTY(QString problem READ problem NOTIFY problemChanged FINAL)
+    Q_PROPERTY(QString problemFix READ problemFix NOTIFY problemChanged FINAL)
     Q_PROPERTY(QString problemDetails READ problemDetails NOTIFY problemChanged FINAL)
     Q_PROPERTY(bool importing READ importing NOTIFY importingChanged FINAL)
     Q_PROPERTY(double importProgress READ importProgress NOTIFY importProgressChanged FINAL)
@@ -45,7 +53,8 @@ class ModelLibrary : public QAbstractListModel {
     enum DataRole {
         NameRole = Qt::UserRole + 1,
         PathRole,
-        ArchitectureRole,
+        TitleRole,
+        FamilyRole,
         ParametersTextRole,
         QuantizationRole,
         BytesRole,
@@ -53,7 +62,12 @@ class ModelLibrary : public QAbstractListModel {
         InStoreRole,
         LoadedRole,
         DamagedRole,
-        ProblemRole
+        ProblemRole,
+        ContextRole,
+        FileCountRole,
+        WarningsRole,
+        SwitchCostRole,
+        SwitchWarningRole
     };
 
     ModelLibrary(ModelHost& host, Settings& settings, QObject* parent = nullptr);
@@ -63,14 +77,16 @@ class ModelLibrary : public QAbstractListModel {
     QVariant data(const QModelIndex& index, int role) const override;
     QHash<int, QByteArray> roleNames() const override;
     int count() const { return static_cast<int>(m_entries.size()); }
-    QString problem() const { return m_problem; }
-    QString problemDetails() const { return m_problemDetails; }
+    QString problem() const { return m_problem.what; }
+    QString problemFix() const { return m_problem.fix; }
+    QString problemDetails() const { return m_problem.details; }
     bool importing() const { return m_importing; }
     double importProgress() const { return m_importProgress; }  ///< 0..1
     bool canUndoRemove() const { return !m_removedName.isEmpty(); }
     QString removedName() const { return m_removedName; }
 
-    /// Checks a file whole and puts it into the store. `source` is a QUrl or a path. Returns at once.
+    /// Checks a file or a folder whole and puts it into the store. `source` is a QUrl or a path. Returns at
+    /// once.
     Q_INVOKABLE void importPath(const QVariant& source);
     Q_INVOKABLE void cancelImport();
     /// Takes a model out of the list; its file is deleted when the undo is no longer possible, at the end of
@@ -79,6 +95,9 @@ class ModelLibrary : public QAbstractListModel {
     Q_INVOKABLE void undoRemove();
     Q_INVOKABLE void refresh();
     Q_INVOKABLE void dismissProblem();
+
+    /// What the costs of a switch are computed from. The parameters of measured models are filled in here.
+    void setSwitchFacts(const SwitchFacts& facts);
 
     const std::vector<ModelEntry>& entries() const { return m_entries; }
     void finish();  ///< empties the trash and ends the worker. Blocks
@@ -94,7 +113,8 @@ class ModelLibrary : public QAbstractListModel {
 
   private:
     void setEntries(std::vector<ModelEntry> entries);
-    void setProblem(const QString& what, const QString& details);
+    void setProblem(const ModelProblem& problem);
+    SwitchCost costOf(const ModelEntry& model) const;
     void setRemoved(const QString& name, const QString& trashId);
     void onLoadedChanged();
     void endImport(const QString& source, const Result<models::StoreEntry>& entry);
@@ -103,7 +123,8 @@ class ModelLibrary : public QAbstractListModel {
     Settings& m_settings;
     std::vector<ModelEntry> m_entries;
     QString m_loadedPath;
-    QString m_problem, m_problemDetails;
+    ModelProblem m_problem;
+    SwitchFacts m_facts;
     QString m_removedName,
         m_removedTrash;  ///< trash empty: a file that was only forgotten, m_removedName its path
     bool m_importing = false;

@@ -42,8 +42,32 @@ Program::Program(const ProgramOptions& options, QObject* parent)
     });
     connect(&m_inference, &InferenceThread::began, this, &Program::updateBusy);
     connect(&m_model, &ModelHost::stateChanged, this, &Program::updateBusy);
+    connect(&m_chat, &ChatSession::answered, this, &Program::readPrefillRates);
+    connect(&m_chat, &ChatSession::contextChanged, this, &Program::updateSwitchFacts);
+    connect(&m_library, &ModelLibrary::refreshed, this, &Program::updateSwitchFacts);
+    connect(&m_settings, &Settings::loadRateChanged, this, &Program::updateSwitchFacts);
+    connect(&m_settings, &Settings::contextTokensChanged, this, &Program::updateSwitchFacts);
     connect(&m_model, &ModelHost::modelChanged, &m_telemetry,
             [this] { m_telemetry.setModelBytes(m_model.weightBytes() + m_model.kvBytes()); });
+}
+
+void Program::readPrefillRates() {
+    m_history.ask<std::map<QString, double>>(
+        this, [](HistoryDatabase& database) { return database.prefillRates(); },
+        [this](Result<std::map<QString, double>> rates) {
+            if (rates) m_prefillRates = std::move(*rates);
+            updateSwitchFacts();
+        });
+}
+
+void Program::updateSwitchFacts() {
+    SwitchFacts facts;
+    facts.conversationTokens = m_chat.length().tokens;
+    facts.countedBy = m_chat.length().countedBy;
+    facts.loadRate = m_settings.loadRate();
+    facts.wantedContext = m_settings.contextTokens();
+    for (const auto& [model, rate] : m_prefillRates) facts.prefill[model] = {rate, 0};
+    m_library.setSwitchFacts(facts);
 }
 
 Program::~Program() {
@@ -69,6 +93,7 @@ QString Program::version() const {
 void Program::start() {
     m_history.open();
     m_conversations.reload();
+    readPrefillRates();
     m_chat.open(0);
     // Somebody whose answer was cut off finds it where it was.
     m_history.ask<qint64>(

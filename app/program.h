@@ -5,6 +5,7 @@
 #include <QObject>
 #include <QString>
 
+#include <map>
 #include <memory>
 
 #include "app/chat/chat_session.h"
@@ -72,6 +73,8 @@ class Program : public QObject {
 
   private:
     void updateBusy();
+    void readPrefillRates();
+    void updateSwitchFacts();
 
     ProgramOptions m_options;
     Settings m_settings;
@@ -82,6 +85,7 @@ class Program : public QObject {
     ModelLibrary m_library;
     ConversationList m_conversations;
     ChatSession m_chat;
+    std::map<QString, double> m_prefillRates;  ///< tokens per second, by model
     bool m_finished = false;
 };
 

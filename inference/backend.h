@@ -1,5 +1,6 @@
-// The seam between the forward path and the machine: eight fused operations and a KV cache. A backend keeps the
-// activations of up to maxBatch() tokens; an operation reads and replaces them for the tokens that embed() took.
+// The seam between the forward path and the machine: eight fused operations and a KV cache. A backend keeps
+// the activations of up to maxBatch() tokens; an operation reads and replaces them for the tokens that
+// embed() took.
 #pragma once
 
 #include <cstdint>
@@ -23,17 +24,25 @@ class Backend {
     virtual uint64_t bytesPerToken() const = 0;  ///< weight bytes read to decode one token
     virtual int threads() const = 0;
 
+    /// The caller will go on at position `tokens` or at 0: how many of the first `tokens` positions it can go
+    /// on from. That is `tokens`, or 0 where a sliding window let some be overwritten that the next token
+    /// sees.
+    virtual int reusable(int tokens) const = 0;
+
     /// x[T, hidden] = rows of the embedding; the tokens stand at positions start, start+1, ...
     virtual void embed(std::span<const int> tokens, int start) = 0;
-    /// xn[T, hidden] = norm(x)
+    /// xn[T, hidden] = norm(x); xn stays where the layer's MLP has no norm of its own
     virtual void norm(int layer, NormRole role) = 0;
-    /// q[T, heads, headSize] = rope(Wq xn); the cache at the tokens' positions = rope(Wk xn), Wv xn
+    /// q[T, heads, headSize] = rope(Wq xn); the cache at the tokens' positions = rope(Wk xn), Wv xn. Here and
+    /// below a linear map adds its bias where it has one, and there is no rope in a model with ALiBi.
     virtual void queryKeyValue(int layer) = 0;
-    /// a[T, heads, headSize] = causal softmax(q k^T / sqrt(headSize)) v over all cached positions
+    /// a[T, heads, headSize] = causal softmax((q k^T + alibi) / sqrt(headSize)) v over the positions in the
+    /// window
     virtual void attend(int layer) = 0;
     /// x += Wo a
     virtual void project(int layer) = 0;
-    /// h[T, ffn] = act(Wgate xn) * Wup xn
+    /// h[T, ffn] = act(Wgate xn) * Wup xn, or act(Wup xn) without a gate; divided by the activation scale if
+    /// any
     virtual void mlpUp(int layer) = 0;
     /// x += Wdown h
     virtual void mlpDown(int layer) = 0;

@@ -133,6 +133,10 @@ struct Engine::State {
         cached.insert(cached.end(), tokens.begin(), tokens.end());
     }
 
+    /// Forgets the cached tokens after the first `tokens`; all of them where the cache cannot go on from
+    /// there.
+    void keep(int tokens) { cached.resize(static_cast<size_t>(backend->reusable(tokens))); }
+
     std::span<float> logitsOf(int row) {
         return {logits.data() + static_cast<size_t>(row) * static_cast<size_t>(config.vocab),
                 static_cast<size_t>(config.vocab)};
@@ -163,7 +167,7 @@ struct Engine::State {
     bool prefill(const std::vector<int>& prompt, GenerateStatistics& statistics,
                  const GenerateCallbacks& callbacks) {
         const auto differs = std::mismatch(cached.begin(), cached.end(), prompt.begin(), prompt.end() - 1);
-        cached.erase(differs.first, cached.end());
+        keep(static_cast<int>(differs.first - cached.begin()));
         statistics.promptTokens = static_cast<int>(prompt.size());
         statistics.cachedTokens = static_cast<int>(cached.size());
         const auto report = [&] {
@@ -192,7 +196,16 @@ Result<std::unique_ptr<Engine>> Engine::load(const std::filesystem::path& model,
     if (Result<void> valid = checkOptions(options); !valid) return valid.error();
     Result<std::unique_ptr<Checkpoint>> checkpoint = Checkpoint::open(model);
     if (!checkpoint) return checkpoint.error();
-    const Checkpoint& file = **checkpoint;
+    Result<std::unique_ptr<Engine>> engine = load(std::move(*checkpoint), options, progress);
+    if (engine) (*engine)->m_state->loadSeconds = secondsSince(start);
+    return engine;
+}
+
+Result<std::unique_ptr<Engine>> Engine::load(std::unique_ptr<Checkpoint> checkpoint,
+                                             const EngineOptions& options, const LoadProgress& progress) {
+    const Clock::time_point start = Clock::now();
+    if (Result<void> valid = checkOptions(options); !valid) return valid.error();
+    const Checkpoint& file = *checkpoint;
 
     std::unique_ptr<Engine> engine(new Engine);
     State& state = *engine->m_state;
@@ -213,7 +226,7 @@ Result<std::unique_ptr<Engine>> Engine::load(const std::filesystem::path& model,
     const int threads = options.threads > 0 ? options.threads : defaultThreads();
     if (state.device == Device::reference) {
         auto backend =
-            reference::ReferenceBackend::load(std::move(*checkpoint), threads, state.context, progress);
+            reference::ReferenceBackend::load(std::move(checkpoint), threads, state.context, progress);
         if (!backend) return backend.error();
         state.backend = std::move(*backend);
     } else {
@@ -261,7 +274,7 @@ int Engine::cachedTokens() const {
 
 void Engine::truncateCache(int tokens) {
     if (static_cast<size_t>(std::max(tokens, 0)) < m_state->cached.size()) {
-        m_state->cached.resize(static_cast<size_t>(std::max(tokens, 0)));
+        m_state->keep(std::max(tokens, 0));
     }
 }
 
@@ -292,7 +305,12 @@ Result<GenerateResult> Engine::generate(const GenerateRequest& request, const Ge
     stopTexts.insert(stopTexts.end(), state.chatTemplate->stopTexts().begin(),
                      state.chatTemplate->stopTexts().end());
     StopMatcher matcher(std::move(stopTexts));
-    const auto emit = [&](const std::string& text) {
+    bool begins = request.stripLeadingSpace;
+    const auto emit = [&](std::string text) {
+        if (begins && !text.empty()) {
+            begins = false;
+            if (text[0] == ' ') text.erase(0, 1);
+        }
         if (text.empty()) return;
         result.text += text;
         if (callbacks.onText) callbacks.onText(text);

@@ -1,4 +1,5 @@
-// What the rest of the program may see of the engine: load a model, read a prompt, generate, stop, statistics.
+// What the rest of the program may see of the engine: load a model, read a prompt, generate, stop,
+// statistics.
 #pragma once
 
 #include <atomic>
@@ -38,7 +39,8 @@ struct EngineOptions {
 using LoadProgress = std::function<bool(uint64_t done, uint64_t total)>;
 
 enum class StopReason { end, length, stopText, interrupted, contextFull };
-const char* stopReasonName(StopReason reason);  ///< "end", "length", "stop_text", "interrupted", "context_full"
+const char* stopReasonName(
+    StopReason reason);  ///< "end", "length", "stop_text", "interrupted", "context_full"
 
 struct GenerateRequest {
     std::vector<int> prompt;  ///< ids; the longest prefix that the cache still holds is not computed again
@@ -46,6 +48,9 @@ struct GenerateRequest {
     SamplingOptions sampling;
     std::vector<std::string> stopTexts;  ///< in addition to the template's
     bool stopAtEnd = true;               ///< end at the template's stop tokens (off only for benchmarks)
+    bool stripLeadingSpace =
+        false;  ///< leave out the text's first byte if it is a space: where the prompt ends
+                ///< with a template's generation prompt, ChatTemplate::stripsLeadingSpace()
 };
 
 /// Called on the thread that runs generate().
@@ -82,7 +87,12 @@ struct GenerateResult {
 /// A loaded model. One thread uses it; only GenerateCallbacks::stop may be touched from others.
 class Engine {
   public:
-    static Result<std::unique_ptr<Engine>> load(const std::filesystem::path& model, const EngineOptions& options,
+    static Result<std::unique_ptr<Engine>> load(const std::filesystem::path& model,
+                                                const EngineOptions& options,
+                                                const LoadProgress& progress = {});
+    /// The same with a checkpoint that is open already.
+    static Result<std::unique_ptr<Engine>> load(std::unique_ptr<Checkpoint> checkpoint,
+                                                const EngineOptions& options,
                                                 const LoadProgress& progress = {});
     ~Engine();
     Engine(const Engine&) = delete;
@@ -110,7 +120,7 @@ class Engine {
     Result<void> score(std::span<const int> tokens,
                        const std::function<bool(int position, std::span<const float> logits)>& visit);
 
-    /// Forgets all cached tokens after the first `tokens`.
+    /// Forgets all cached tokens after the first `tokens`; with a sliding window perhaps all.
     void truncateCache(int tokens);
 
   private:

@@ -9,9 +9,11 @@ void forward(Backend& backend, const ModelConfig& config, std::span<const int> t
         backend.norm(layer, NormRole::attention);
         backend.queryKeyValue(layer);
         backend.attend(layer);
-        backend.project(layer);
+        // With a parallel residual the MLP reads the x that attention read, so attention is added after it.
+        if (!config.parallelResidual) backend.project(layer);
         backend.norm(layer, NormRole::mlp);
         backend.mlpUp(layer);
+        if (config.parallelResidual) backend.project(layer);
         backend.mlpDown(layer);
     }
     if (logitCount > 0) backend.head(logitCount, logits);

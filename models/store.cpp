@@ -6,22 +6,18 @@
 #include <QDir>
 #include <QFile>
 #include <QFileInfo>
-#include <QJsonDocument>
-#include <QJsonObject>
 #include <QUuid>
 #include <algorithm>
 #include <cerrno>
 
-#include "inference/model/checkpoint.h"
 #include "models/paths.h"
 #include "models/store_files.h"
+#include "models/store_record.h"
 
 namespace edgechat::models {
 namespace {
 
 constexpr int kNameBytes = 100;
-constexpr qint64 kRecordBytes = qint64{1} << 20;
-const QString kRecordName = QStringLiteral("edgechat.json");
 // Both begin with a dot, which no model's name does, so list() never sees them; both lie on the store's file
 // system, so a rename moves a model in or out at once and whole.
 const QString kIncomingName = QStringLiteral(".incoming");
@@ -70,23 +66,6 @@ QString freeName(const QString& folder, const QString& base) {
     return name;
 }
 
-/// The .gguf file that the user means by a file or a folder.
-Result<QString> checkpointFile(const QString& fileOrFolder) {
-    const QFileInfo info(fileOrFolder);
-    if (!info.exists())
-        return badInput("cannot read the model", fileOrFolder, "no such file", "a .gguf file");
-    if (!info.isDir()) return info.absoluteFilePath();
-    const QDir folder(fileOrFolder);
-    const QStringList files = folder.entryList({QStringLiteral("*.gguf")}, QDir::Files, QDir::Name);
-    if (files.size() == 1) return QFileInfo(folder.filePath(files.first())).absoluteFilePath();
-    if (files.isEmpty()) {
-        return badInput("cannot read the model", fileOrFolder, "a folder without a .gguf file",
-                        "a .gguf file: this version does not read Hugging Face folders");
-    }
-    return badInput("cannot read the model", fileOrFolder, std::to_string(files.size()) + " .gguf files",
-                    "one of them, named: " + files.join(QStringLiteral(", ")).toStdString());
-}
-
 /// Imports that a dead process left half done.
 void removeStaleImports(const QString& incoming) {
     const QStringList names = QDir(incoming).entryList(QDir::Dirs | QDir::NoDotAndDotDot);
@@ -95,19 +74,6 @@ void removeStaleImports(const QString& incoming) {
         if (process > 0 && (::kill(static_cast<pid_t>(process), 0) == 0 || errno != ESRCH)) continue;
         QDir(incoming + u'/' + name).removeRecursively();
     }
-}
-
-QJsonObject toJson(const StoreEntry& entry) {
-    // Sizes are strings of digits: a JSON number is a double and ends at 2^53.
-    return {{QStringLiteral("version"), 1},
-            {QStringLiteral("checkpoint"), QFileInfo(entry.path).fileName()},
-            {QStringLiteral("origin"), entry.origin},
-            {QStringLiteral("sha256"), entry.sha256},
-            {QStringLiteral("bytes"), QString::number(entry.bytes)},
-            {QStringLiteral("importedAt"), entry.importedAt.toString(Qt::ISODate)},
-            {QStringLiteral("architecture"), entry.architecture},
-            {QStringLiteral("parameters"), QString::number(entry.parameters)},
-            {QStringLiteral("quantization"), entry.quantization}};
 }
 
 }  // namespace
@@ -129,7 +95,8 @@ QString sanitizedName(const QString& wanted) {
 
 Store::Store() : Store(modelsFolder()) {}
 
-Store::Store(const QString& folder) : m_folder(QDir::cleanPath(QDir::current().absoluteFilePath(folder))) {}
+Store::Store(const QString& folder, CheckpointReader reader)
+    : m_folder(QDir::cleanPath(QDir::current().absoluteFilePath(folder))), m_reader(std::move(reader)) {}
 
 std::vector<StoreEntry> Store::list() const {
     std::vector<StoreEntry> entries;
@@ -155,57 +122,30 @@ Result<StoreEntry> Store::find(const QString& name) const {
 }
 
 StoreEntry Store::readEntry(const QString& name) const {
-    StoreEntry entry;
-    entry.name = name;
-    entry.folder = m_folder + u'/' + name;
-    const QString recordPath = entry.folder + u'/' + kRecordName;
-    const auto damaged = [&entry](const Error& error) {
-        entry.damaged = true;
-        entry.problem = QString::fromStdString(error.message());
-        return entry;
-    };
+    return readRecord(m_folder + u'/' + name, name);
+}
 
-    QFile file(recordPath);
-    if (!file.open(QIODevice::ReadOnly)) {
-        return damaged(badInput("cannot read the record of a model", recordPath,
-                                file.errorString().toStdString(),
-                                "the file that the import wrote: import the model again"));
+Result<std::vector<StoredFile>> Store::placeFiles(const CheckpointSummary& checkpoint, const QString& work,
+                                                  const ImportProgress& progress) const {
+    std::vector<StoredFile> files;
+    uint64_t before = 0;  // bytes of the files that are placed
+    for (const QString& source : checkpoint.files) {
+        const QFileInfo info(source);
+        // A single file's name says nothing that the record does not; the parts of a split one name each
+        // other.
+        const bool single = checkpoint.files.size() == 1 && !QFileInfo(checkpoint.path).isDir();
+        StoredFile file;
+        file.name = single ? QStringLiteral("model.gguf") : info.fileName();
+        file.bytes = static_cast<uint64_t>(info.size());
+        const Result<QString> sha256 = placeFile(
+            source, work + u'/' + file.name, checkpoint.bytes - std::min(before, checkpoint.bytes),
+            [&](uint64_t done, uint64_t) { return !progress || progress(before + done, checkpoint.bytes); });
+        if (!sha256) return sha256.error();
+        file.sha256 = *sha256;
+        before += file.bytes;
+        files.push_back(std::move(file));
     }
-    QJsonParseError parsed;
-    const QJsonObject record = QJsonDocument::fromJson(file.read(kRecordBytes), &parsed).object();
-    if (parsed.error != QJsonParseError::NoError) {
-        return damaged(
-            badInput("cannot read the record of a model", recordPath,
-                     parsed.errorString().toStdString() + " at byte " + std::to_string(parsed.offset),
-                     "the JSON that the import wrote: import the model again"));
-    }
-    const QString checkpoint = record.value(QStringLiteral("checkpoint")).toString();
-    if (checkpoint.isEmpty() || checkpoint.contains(u'/') || checkpoint.startsWith(u'.')) {
-        Error error = badInput("cannot read the record of a model", recordPath,
-                               '"' + checkpoint.toStdString() + '"', "the name of a file in the same folder");
-        error.field = "checkpoint";
-        return damaged(error);
-    }
-    entry.path = entry.folder + u'/' + checkpoint;
-    entry.origin = record.value(QStringLiteral("origin")).toString();
-    entry.sha256 = record.value(QStringLiteral("sha256")).toString();
-    entry.bytes = record.value(QStringLiteral("bytes")).toString().toULongLong();
-    entry.importedAt =
-        QDateTime::fromString(record.value(QStringLiteral("importedAt")).toString(), Qt::ISODate);
-    entry.architecture = record.value(QStringLiteral("architecture")).toString();
-    entry.parameters = record.value(QStringLiteral("parameters")).toString().toULongLong();
-    entry.quantization = record.value(QStringLiteral("quantization")).toString();
-
-    const QFileInfo info(entry.path);
-    if (!info.isFile()) {
-        return damaged(
-            badInput("cannot read the model", entry.path, "no such file", "the imported checkpoint"));
-    }
-    if (static_cast<uint64_t>(info.size()) != entry.bytes) {
-        return damaged(badInput("cannot use the model", entry.path, std::to_string(info.size()) + " bytes",
-                                std::to_string(entry.bytes) + " bytes, as imported"));
-    }
-    return entry;
+    return files;
 }
 
 Result<StoreEntry> Store::importModel(const QString& fileOrFolder, const QString& name,
@@ -216,12 +156,10 @@ Result<StoreEntry> Store::importModel(const QString& fileOrFolder, const QString
         error.code = ErrorCode::usage;
         return error;
     }
-    const Result<QString> source = checkpointFile(fileOrFolder);
+    const Result<QString> source = checkpointPath(fileOrFolder);
     if (!source) return source.error();
-    const Result<std::unique_ptr<inference::Checkpoint>> opened =
-        inference::Checkpoint::open(QFile::encodeName(*source).toStdString());
-    if (!opened) return opened.error();
-    const inference::Checkpoint& checkpoint = **opened;
+    const Result<CheckpointSummary> checkpoint = m_reader(*source);
+    if (!checkpoint) return checkpoint.error();
 
     const auto taken = [](const QString& modelName) {
         return badInput("cannot import under the name", modelName, "a model of that name in the store",
@@ -234,30 +172,30 @@ Result<StoreEntry> Store::importModel(const QString& fileOrFolder, const QString
     const QString work =
         incoming + u'/' + QString::number(::getpid()) + u'-' + QUuid::createUuid().toString(QUuid::Id128);
     if (!QDir().mkpath(work)) return cannotCreate(work);
-
-    const QFileInfo sourceInfo(*source);
-    StoreEntry entry;
-    entry.path = work + QStringLiteral("/model.gguf");
-    entry.origin = *source;
-    entry.architecture = QString::fromStdString(checkpoint.config().architecture);
-    entry.quantization = QString::fromStdString(checkpoint.config().quantization);
-    entry.parameters = checkpoint.config().parameters;
-    entry.bytes = checkpoint.fileBytes();
-    entry.importedAt = QDateTime::currentDateTimeUtc();
-
     const auto abandon = [&work](const Error& error) {
         QDir(work).removeRecursively();
         return error;
     };
-    const Result<QString> sha256 = placeFile(*source, entry.path, progress);
-    if (!sha256) return abandon(sha256.error());
-    entry.sha256 = *sha256;
-    if (Result<void> written = writeDurably(work + u'/' + kRecordName, QJsonDocument(toJson(entry)).toJson());
-        !written) {
+
+    Result<std::vector<StoredFile>> files = placeFiles(*checkpoint, work, progress);
+    if (!files) return abandon(files.error());
+    StoreEntry entry;
+    entry.folder = work;
+    entry.path = QFileInfo(*source).isDir() ? work : work + u'/' + files->front().name;
+    entry.origin = *source;
+    entry.title = checkpoint->title;
+    entry.architecture = checkpoint->architecture;
+    entry.quantization = checkpoint->quantization;
+    entry.parameters = checkpoint->parameters;
+    entry.context = checkpoint->context;
+    entry.files = std::move(*files);
+    entry.warnings = checkpoint->warnings;
+    entry.importedAt = QDateTime::currentDateTimeUtc();
+    if (Result<void> written = writeDurably(work + u'/' + kRecordName, recordOf(entry)); !written) {
         return abandon(written.error());
     }
     // The loop is for another process that takes the same free name in this moment.
-    const QString base = sanitizedName(sourceInfo.completeBaseName());
+    const QString base = sanitizedName(checkpointName(*source));
     for (int attempt = 0; attempt < 10; attempt++) {
         const QString free = name.isEmpty() ? freeName(m_folder, base) : name;
         const QString target = m_folder + u'/' + free;

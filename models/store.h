@@ -9,20 +9,31 @@
 #include <vector>
 
 #include "inference/result.h"
+#include "models/checkpoint_summary.h"
 
 namespace edgechat::models {
+
+/// One file of a stored model.
+struct StoredFile {
+    QString name;  ///< in the model's folder
+    uint64_t bytes = 0;
+    QString sha256;  ///< hexadecimal
+};
 
 /// One model of the store.
 struct StoreEntry {
     QString name;    ///< unique; the folder's name
     QString folder;  ///< absolute
-    QString path;    ///< the checkpoint file, absolute; what Engine::load takes
-    QString origin;  ///< the file that was imported
-    QString sha256;  ///< of the checkpoint, hexadecimal
+    QString path;    ///< the checkpoint, absolute; what Engine::load takes: a file, or `folder` itself
+    QString origin;  ///< the file or folder that was imported
+    QString title;   ///< what the checkpoint calls itself, may be empty
     QString architecture;
     QString quantization;
     uint64_t parameters = 0;
-    uint64_t bytes = 0;  ///< of the checkpoint
+    int context = 0;  ///< tokens that the model was trained for; 0 in a record of an older version
+    std::vector<StoredFile> files;
+    uint64_t bytes = 0;    ///< of `files` together
+    QStringList warnings;  ///< the checkpoint's, when it was imported
     QDateTime importedAt;
     bool damaged = false;  ///< only `name`, `folder` and `problem` can be relied on
     QString problem;       ///< why it is damaged, one sentence for a person
@@ -35,11 +46,14 @@ using ImportProgress = std::function<bool(uint64_t done, uint64_t total)>;
 /// most 100 bytes. Everything else becomes '-'. Never empty.
 QString sanitizedName(const QString& wanted);
 
+/// Opens a checkpoint: readCheckpoint(), or what a test puts in its place.
+using CheckpointReader = std::function<Result<CheckpointSummary>(const QString& path)>;
+
 /// Keeps no state but its folder; every call reads the disk anew, and may come from any thread and process.
 class Store {
   public:
     Store();  ///< over modelsFolder()
-    explicit Store(const QString& folder);
+    explicit Store(const QString& folder, CheckpointReader reader = readCheckpoint);
 
     const QString& folder() const { return m_folder; }
 
@@ -48,10 +62,11 @@ class Store {
     /// Fails with ErrorCode::badInput when there is no such model or it is damaged.
     Result<StoreEntry> find(const QString& name) const;
 
-    /// Checks a .gguf file (or a folder that holds exactly one) from its header to its last byte and puts it
-    /// into the store: a hard link on the same file system, else a copy that appears only when it is
-    /// complete. Without `name` the file's name is taken and made unique with -2, -3, ...; a given `name`
-    /// must be free and valid. ErrorCode::doesNotFit when the disk has too little room.
+    /// Checks a checkpoint (what checkpointPath() makes of `fileOrFolder`) from its header to its last byte
+    /// and puts the files that belong to it into the store: hard links on the same file system, else copies.
+    /// The model appears when it is complete. Without `name` the checkpoint's is taken and made unique with
+    /// -2, -3,
+    /// ...; a given `name` must be free and valid. ErrorCode::doesNotFit when the disk has too little room.
     Result<StoreEntry> importModel(const QString& fileOrFolder, const QString& name = QString(),
                                    const ImportProgress& progress = {});
 
@@ -68,7 +83,12 @@ class Store {
   private:
     StoreEntry readEntry(const QString& name) const;
 
+    /// Places all files in the folder `work`; on failure some may be there.
+    Result<std::vector<StoredFile>> placeFiles(const CheckpointSummary& checkpoint, const QString& work,
+                                               const ImportProgress& progress) const;
+
     QString m_folder;
+    CheckpointReader m_reader;
 };
 
 }  // namespace edgechat::models

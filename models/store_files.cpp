@@ -11,6 +11,7 @@
 #include <QDirIterator>
 #include <QFile>
 #include <QFileInfo>
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -129,7 +130,8 @@ Result<QString> readThrough(int source, const QString& sourcePath, int copy, con
 
 }  // namespace
 
-Result<QString> placeFile(const QString& source, const QString& target, const ImportProgress& progress) {
+Result<QString> placeFile(const QString& source, const QString& target, uint64_t room,
+                          const ImportProgress& progress) {
     const FileDescriptor input(::open(native(source).constData(), O_RDONLY | O_CLOEXEC));
     if (!input) return fileError("cannot read the model", source, errno);
     struct stat status {};
@@ -143,7 +145,7 @@ Result<QString> placeFile(const QString& source, const QString& target, const Im
     if (linked) {
         sha256 = readThrough(input.get(), source, -1, target, bytes, progress);
     } else {
-        if (Result<void> space = checkFreeSpace(target, bytes); !space) return space.error();
+        if (Result<void> space = checkFreeSpace(target, std::max(room, bytes)); !space) return space.error();
         const FileDescriptor output(
             ::open(native(target).constData(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
         if (!output) return fileError("cannot write", target, errno);

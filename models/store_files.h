@@ -13,7 +13,10 @@ namespace edgechat::models {
 /// Puts `source` at `target`, which must not exist: a hard link where the file system allows it, else a copy
 /// (space is checked first, the copy is on the disk when this returns). Every byte is read once; returns the
 /// sha256 in hexadecimal. On failure nothing is left at `target`.
-Result<QString> placeFile(const QString& source, const QString& target, const ImportProgress& progress);
+/// @param room  bytes that must be free when the file is copied: its own and those of the files after it
+/// @param progress  is told the bytes of this file
+Result<QString> placeFile(const QString& source, const QString& target, uint64_t room,
+                          const ImportProgress& progress);
 
 /// Writes a small file and waits until it is on the disk.
 Result<void> writeDurably(const QString& path, const QByteArray& content);

@@ -11,6 +11,6 @@ FileDialog {
     title: qsTr("Choose a model file")
     fileMode: FileDialog.OpenFile
     currentFolder: Places.downloads
-    nameFilters: [qsTr("Models (*.gguf)"), qsTr("All files (*)")]
+    nameFilters: [qsTr("Models (*.gguf *.safetensors config.json)"), qsTr("All files (*)")]
     onAccepted: chosen(selectedFile)
 }

@@ -1,6 +1,7 @@
 import QtQuick
 import QtQuick.Controls as C
 import QtQuick.Layouts
+import EdgeChat
 import EdgeChat.App
 import EdgeChat.Chat
 import EdgeChat.Controls
@@ -94,6 +95,15 @@ C.ApplicationWindow {
         importDialog.active = true;
         (importDialog.item as ImportDialog).open();
     }
+    // Qt 6.2 has no dialog for folders: there a folder is chosen by its config.json.
+    function importFolder(): void {
+        if (!Places.choosesFolders) {
+            importFile();
+            return;
+        }
+        folderDialog.active = true;
+        (folderDialog.item as ImportFolderDialog).open();
+    }
 
     // Actions: one list for shortcuts and for the palette
     C.Action {
@@ -159,6 +169,12 @@ C.ApplicationWindow {
         onTriggered: window.importFile()
     }
     C.Action {
+        id: importFolderAction
+        text: qsTr("Import a model's folder")
+        shortcut: "Ctrl+Shift+O"
+        onTriggered: window.importFolder()
+    }
+    C.Action {
         id: sidebarAction
         text: window.sidebarShown ? qsTr("Hide the sidebar") : qsTr("Show the sidebar")
         shortcut: "Ctrl+B"
@@ -216,6 +232,7 @@ C.ApplicationWindow {
                     onSettingsPageRequested: window.show(Main.Settings)
                     onShortcutsRequested: shortcuts.open()
                     onImportRequested: window.importFile()
+                    onImportFolderRequested: window.importFolder()
                 }
                 Loader {
                     active: window.page === Main.Models
@@ -223,6 +240,7 @@ C.ApplicationWindow {
                         program: window.program
                         sidebarShown: window.sidebarShown
                         onImportRequested: window.importFile()
+                        onImportFolderRequested: window.importFolder()
                         onSidebarToggled: window.toggleSidebar()
                         onChatRequested: window.show(Main.Chats)
                     }
@@ -337,7 +355,7 @@ C.ApplicationWindow {
             Text {
                 id: dropText
                 anchors.centerIn: parent
-                text: qsTr("Drop the model file to import it")
+                text: qsTr("Drop the model file or folder to import it")
                 color: Theme.text
                 font.pixelSize: Theme.fontHeading
                 font.weight: Font.DemiBold
@@ -348,7 +366,7 @@ C.ApplicationWindow {
     CommandPalette {
         id: commandPalette
         program: window.program
-        commands: [newChatAction, searchAction, modelAction, copyAction, renameAction, deleteAction, importAction,
+        commands: [newChatAction, searchAction, modelAction, copyAction, renameAction, deleteAction, importAction, importFolderAction,
             modelsAction, settingsAction, darkAction, sidebarAction, shortcutsAction, quitAction]
         onConversationOpened: window.show(Main.Chats)
         onClosed: if (window.page === Main.Chats) chatPage.focusComposer()
@@ -363,6 +381,19 @@ C.ApplicationWindow {
         active: false
         sourceComponent: ImportDialog {
             onChosen: file => {
+                window.program.library.importPath(file);
+                window.show(Main.Models);
+            }
+        }
+    }
+    Loader {
+        id: folderDialog
+        active: false
+        source: Places.choosesFolders ? "ImportFolderDialog.qml" : ""
+
+        Connections {
+            target: folderDialog.item
+            function onChosen(file: url): void {
                 window.program.library.importPath(file);
                 window.show(Main.Models);
             }

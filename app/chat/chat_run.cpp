@@ -83,11 +83,18 @@ void ChatSession::ask() {
     if (!systemPrompt.trimmed().isEmpty()) request.messages.push_back({"system", systemPrompt.toStdString()});
     request.messages.insert(request.messages.end(), m_run->messages.begin(), m_run->messages.end());
     request.partialAnswer = m_run->partial;
+    request.date = m_run->date;
     request.sampling = samplingOf(m_settings);
     request.maxTokens = m_settings.maxTokens();
     m_run->asked = true;
     m_run->answer.figures.model = m_model.name();
     m_run->answer.figures.device = m_model.device();
+    if (shown(m_run->answer.conversationId)) {
+        // Who answers is told from the first word on.
+        m_tree.update(m_run->answer);
+        m_messages.update(m_tree, m_run->answer.id);
+        Q_EMIT contextChanged();
+    }
     m_inference.generate(std::move(request));
     m_drainTimer.start();
     updateState();
@@ -146,10 +153,7 @@ void ChatSession::onAnswered(const AnswerOutcome& outcome) {
              tr("Start a new chat, or set a larger context in Settings and load the model again. Nothing was "
                 "lost."),
              {}});
-        if (visible) {
-            m_contextFull = true;
-            setContextUsed(outcome.statistics.promptTokens);
-        }
+        if (visible) setLength({outcome.statistics.promptTokens, m_model.name()});
         if (!m_run->continued) {
             dropAnswer(answer);
             endRun();
@@ -173,9 +177,8 @@ void ChatSession::onAnswered(const AnswerOutcome& outcome) {
         figures.prefillRate = statistics.prefillTokensPerSecond();
         figures.decodeRate = statistics.decodeTokensPerSecond();
         figures.timeToFirstToken = statistics.timeToFirstToken;
-        if (visible) setContextUsed(figures.contextUsed);
+        if (visible) setLength({figures.contextUsed, figures.model});
         if (answer.status == MessageStatus::contextFull) {
-            if (visible) m_contextFull = true;
             tell({tr("The model's memory of %1 tokens is full, so the answer ends here.")
                       .arg(QLocale().toString(outcome.contextSize)),
                   tr("Start a new chat, or set a larger context in Settings and load the model again."),

@@ -1,5 +1,8 @@
 #include "app/chat/chat_session.h"
 
+#include <QDate>
+#include <QLocale>
+
 #include <algorithm>
 #include <utility>
 
@@ -14,6 +17,7 @@ namespace {
 constexpr int kDrainMilliseconds = 33;  // about 30 times a second
 constexpr int kDraftCountMilliseconds = 150;
 constexpr int kDraftSaveMilliseconds = 500;
+constexpr int kBytesPerToken = 4;  // of ordinary text, roughly; for what no tokenizer has counted
 
 }  // namespace
 
@@ -29,14 +33,19 @@ ChatSession::ChatSession(History& history, InferenceThread& inference, ModelHost
     connect(&m_draftCountTimer, &QTimer::timeout, this, &ChatSession::countDraft);
     connect(&m_draftSaveTimer, &QTimer::timeout, this, &ChatSession::saveDraft);
     connect(&inference, &InferenceThread::answered, this, &ChatSession::onAnswered);
-    connect(&inference, &InferenceThread::counted, this, [this](int tokens) {
+    connect(&inference, &InferenceThread::counted, this, [this](int tokens, const QString& marker) {
         if (m_draft.isEmpty()) tokens = 0;
-        if (tokens == m_draftTokens) return;
+        const QString shownMarker = m_draft.isEmpty() ? QString() : marker;
+        if (tokens == m_draftTokens && shownMarker == m_draftMarker) return;
         m_draftTokens = tokens;
+        m_draftMarker = shownMarker;
         Q_EMIT draftTokensChanged();
     });
     connect(&model, &ModelHost::stateChanged, this, &ChatSession::onModelState);
-    connect(&model, &ModelHost::modelChanged, this, &ChatSession::contextChanged);
+    connect(&model, &ModelHost::modelChanged, this, [this] {
+        Q_EMIT contextChanged();
+        updateState();
+    });
 }
 
 ChatSession::~ChatSession() = default;
@@ -72,7 +81,6 @@ void ChatSession::edit(qint64 messageId, const QString& text) {
 
 void ChatSession::addUserMessage(qint64 parentId, const QString& text, bool clearDraft) {
     setProblem({});
-    m_contextFull = false;
     m_committing = true;
     NewMessage message;
     message.conversationId = m_conversationId;
@@ -125,7 +133,6 @@ void ChatSession::regenerate(qint64 messageId) {
     if (message == nullptr || busy() || m_committing || !canAsk()) return;
     const qint64 parent = message->role == MessageRole::user ? message->id : message->parentId;
     setProblem({});
-    m_contextFull = false;
     answer(m_conversationId, parent, messagesTo(parent));
 }
 
@@ -134,10 +141,10 @@ void ChatSession::continueAnswer(qint64 messageId) {
     if (message == nullptr || message->role != MessageRole::assistant || messageId != m_leaf) return;
     if (busy() || m_committing || !canAsk()) return;
     setProblem({});
-    m_contextFull = false;
     Run run;
     run.answer = *message;
     run.messages = messagesTo(message->parentId);
+    run.date = dateOf(messageId);
     run.partial = message->text.toStdString();
     run.tokensBefore = message->figures.generatedTokens;
     run.statusBefore = message->status;
@@ -159,7 +166,8 @@ void ChatSession::answer(qint64 conversationId, qint64 parentId,
     message.status = MessageStatus::streaming;
     m_history.ask<AddedMessage>(
         this, [message](HistoryDatabase& database) { return database.addMessage(message); },
-        [this, number = m_openNumber, messages = std::move(messages)](Result<AddedMessage> added) {
+        [this, number = m_openNumber, date = dateOf(parentId),
+         messages = std::move(messages)](Result<AddedMessage> added) {
             m_committing = false;
             if (!added) {
                 setProblem({tr("The answer could not be saved, so it was not begun."), tr("Try again."),
@@ -175,6 +183,7 @@ void ChatSession::answer(qint64 conversationId, qint64 parentId,
             Run run;
             run.answer = added->message;
             run.messages = messages;
+            run.date = date;
             begin(std::move(run));
         });
     updateState();
@@ -202,7 +211,6 @@ void ChatSession::showSibling(qint64 messageId, int step) {
     if (busy() || m_committing) return;
     const qint64 leaf = m_tree.leafOfSibling(messageId, step);
     if (leaf == 0) return;
-    m_contextFull = false;
     showLeaf(leaf);
     updateContext();
     updateState();
@@ -303,8 +311,6 @@ void ChatSession::setOpened(const ConversationRecord& record) {
     }
     const MessageRecord* leaf = m_tree.find(record.activeLeaf);
     showLeaf(leaf != nullptr ? record.activeLeaf : m_tree.newestLeaf());
-    leaf = m_tree.find(m_leaf);
-    m_contextFull = leaf != nullptr && leaf->status == MessageStatus::contextFull;
     setDraft(record.draft);
     m_draftChanged = false;
     m_draftSaveTimer.stop();
@@ -361,6 +367,15 @@ std::vector<inference::ChatMessage> ChatSession::messagesTo(qint64 leaf) const {
     return messages;
 }
 
+// A template may write a date. It is that of the first message, so that the next day finds the same beginning
+// in the cache.
+std::string ChatSession::dateOf(qint64 message) const {
+    const std::vector<qint64> path = m_tree.pathTo(message);
+    const QDate date =
+        path.empty() ? QDate::currentDate() : m_tree.find(path.front())->createdAt.toLocalTime().date();
+    return QLocale::c().toString(date, QStringLiteral("dd MMM yyyy")).toStdString();
+}
+
 // --- the draft ---
 
 void ChatSession::setDraft(const QString& draft) {
@@ -391,7 +406,9 @@ void ChatSession::saveDraft() {
 // --- what the window sees ---
 
 void ChatSession::updateState() {
-    State state = m_contextFull ? ContextFull : Idle;
+    const bool full =
+        m_model.state() == ModelHost::Ready && contextSize() > 0 && m_contextUsed >= contextSize();
+    State state = full ? ContextFull : Idle;
     if (m_next && shown(m_next->answer.conversationId)) {
         state = Prefilling;
     } else if (m_run && shown(m_run->answer.conversationId)) {
@@ -410,19 +427,46 @@ void ChatSession::updateState() {
     Q_EMIT stateChanged();
 }
 
-void ChatSession::updateContext() {
-    int used = 0;
+ConversationLength ChatSession::measuredLength() const {
+    // What was said after the last answer that has figures was not counted by anybody yet.
+    qint64 uncounted = 0;  // bytes
     const std::vector<qint64> path = m_tree.pathTo(m_leaf);
-    for (auto id = path.rbegin(); id != path.rend() && used == 0; ++id) {
-        used = m_tree.find(*id)->figures.contextUsed;
+    for (auto id = path.rbegin(); id != path.rend(); ++id) {
+        const MessageRecord& message = *m_tree.find(*id);
+        if (const int used = message.figures.contextUsed; used > 0) {
+            if (uncounted == 0) return {used, message.figures.model};
+            return {used + static_cast<int>(uncounted / kBytesPerToken), {}};
+        }
+        uncounted += message.text.toUtf8().size();
     }
-    setContextUsed(used);
+    if (path.empty()) return {};
+    uncounted += m_settings.systemPrompt().toUtf8().size();
+    return {static_cast<int>(uncounted / kBytesPerToken), {}};
+}
+
+void ChatSession::updateContext() {
+    setLength(measuredLength());
+}
+
+QString ChatSession::answeredBy() const {
+    const MessageRecord* leaf = m_tree.find(m_leaf);
+    if (leaf == nullptr) return {};
+    if (leaf->role == MessageRole::assistant && !leaf->figures.model.isEmpty()) return leaf->figures.model;
+    return m_tree.modelBefore(m_leaf).value_or(QString());
+}
+
+void ChatSession::setLength(const ConversationLength& length) {
+    m_length = length;
+    m_contextUsed = length.tokens;
+    Q_EMIT contextChanged();
+    updateState();
 }
 
 void ChatSession::setContextUsed(int tokens) {
     if (tokens == m_contextUsed) return;
     m_contextUsed = tokens;
     Q_EMIT contextChanged();
+    updateState();
 }
 
 void ChatSession::setPrefill(int done, int total, double secondsLeft) {

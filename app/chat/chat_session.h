@@ -19,6 +19,14 @@ class History;
 class ModelHost;
 class Settings;
 
+/// How much of a context a conversation takes.
+struct ConversationLength {
+    int tokens = 0;
+    QString
+        countedBy;  ///< the model whose tokenizer counted them; empty: estimated from the bytes of the text
+    bool operator==(const ConversationLength&) const = default;
+};
+
 /// One object for the life of the program; its content changes with the opened conversation. An answer goes
 /// on and is saved when another conversation is opened. Lives on the GUI thread.
 class ChatSession : public QObject {
@@ -35,6 +43,8 @@ class ChatSession : public QObject {
     Q_PROPERTY(int prefillTotal READ prefillTotal NOTIFY prefillChanged FINAL)
     Q_PROPERTY(double prefillSecondsLeft READ prefillSecondsLeft NOTIFY prefillChanged FINAL)
     Q_PROPERTY(QString draft READ draft WRITE setDraft NOTIFY draftChanged FINAL)
+    Q_PROPERTY(QString draftMarker READ draftMarker NOTIFY draftTokensChanged FINAL)
+    Q_PROPERTY(QString answeredBy READ answeredBy NOTIFY contextChanged FINAL)
     Q_PROPERTY(int draftTokens READ draftTokens NOTIFY draftTokensChanged FINAL)
     Q_PROPERTY(int contextUsed READ contextUsed NOTIFY contextChanged FINAL)
     Q_PROPERTY(int contextSize READ contextSize NOTIFY contextChanged FINAL)
@@ -43,8 +53,8 @@ class ChatSession : public QObject {
     Q_PROPERTY(QString problemDetails READ problemDetails NOTIFY problemChanged FINAL)
 
   public:
-    /// Loading: a message waits for the model. ContextFull: the last request did not fit or filled the
-    /// context.
+    /// Loading: a message waits for the model. ContextFull: the conversation is as long as the loaded model's
+    /// context or longer.
     enum State { Idle, Loading, Prefilling, Generating, Stopping, ContextFull };
     Q_ENUM(State)
 
@@ -65,6 +75,11 @@ class ChatSession : public QObject {
     QString draft() const { return m_draft; }
     void setDraft(const QString& draft);
     int draftTokens() const { return m_draftTokens; }
+    QString draftMarker() const {
+        return m_draftMarker;
+    }                            ///< of the draft: as InferenceThread::counted() says
+    QString answeredBy() const;  ///< the model of the last answer that is shown
+    const ConversationLength& length() const { return m_length; }
     int contextUsed() const { return m_contextUsed; }
     int contextSize() const;
     QString problem() const { return m_problem.what; }
@@ -116,6 +131,7 @@ class ChatSession : public QObject {
     struct Run {
         MessageRecord answer;
         std::vector<inference::ChatMessage> messages;  ///< all that was said before the answer
+        std::string date;                              ///< when the conversation began, as templates write it
         std::string partial;   ///< the answer's text when it began: it goes on from there
         int tokensBefore = 0;  ///< generated for `partial`
         MessageStatus statusBefore = MessageStatus::streaming;  ///< of an answer that is gone on with
@@ -126,6 +142,7 @@ class ChatSession : public QObject {
 
     bool canAsk();  ///< false, with a problem, when no model is there
     std::vector<inference::ChatMessage> messagesTo(qint64 leaf) const;
+    std::string dateOf(qint64 message) const;  ///< on which the conversation with it began
     void addUserMessage(qint64 parentId, const QString& text, bool clearDraft);
     void answer(qint64 conversationId, qint64 parentId, std::vector<inference::ChatMessage> messages);
     void begin(Run run);
@@ -143,7 +160,9 @@ class ChatSession : public QObject {
     void setOpened(const ConversationRecord& record);
     void updateState();
     void updateContext();
-    void setContextUsed(int tokens);
+    ConversationLength measuredLength() const;
+    void setLength(const ConversationLength& length);
+    void setContextUsed(int tokens);  ///< of the answer that is being computed
     void setPrefill(int done, int total, double secondsLeft);
     void setProblem(const Problem& problem);
     void countDraft();
@@ -164,7 +183,6 @@ class ChatSession : public QObject {
     bool m_committing = false;  ///< a message is on its way to the storage thread
     State m_state = Idle;
     bool m_wasEmpty = true;
-    bool m_contextFull = false;  ///< the shown conversation's last request found the context full
 
     std::optional<Run> m_run;
     std::optional<Run> m_next;  ///< waits until m_run has ended
@@ -175,10 +193,12 @@ class ChatSession : public QObject {
     int m_prefillDone = 0;
     int m_prefillTotal = 0;
     double m_prefillSecondsLeft = -1;
+    ConversationLength m_length;  ///< of the shown conversation
     int m_contextUsed = 0;
     QString m_draft;
     bool m_draftChanged = false;  ///< since it was saved
     int m_draftTokens = 0;
+    QString m_draftMarker;
     QTimer m_draftCountTimer;
     QTimer m_draftSaveTimer;
     Problem m_problem;

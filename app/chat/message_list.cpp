@@ -70,6 +70,8 @@ QVariant MessageList::data(const QModelIndex& index, int role) const {
             return message.figures.timeToFirstToken;
         case CreatedAtRole:
             return message.createdAt;
+        case ModelChangedRole:
+            return row.modelChanged;
         case CanContinueRole:
             return message.role == MessageRole::assistant && index.row() + 1 == count() &&
                    endedEarly(message);
@@ -91,12 +93,16 @@ QHash<int, QByteArray> MessageList::roleNames() const {
             {PrefillRateRole, "prefillRate"},
             {TimeToFirstTokenRole, "timeToFirstToken"},
             {CreatedAtRole, "createdAt"},
-            {CanContinueRole, "canContinue"}};
+            {CanContinueRole, "canContinue"},
+            {ModelChangedRole, "modelChanged"}};
 }
 
 MessageList::Row MessageList::makeRow(const MessageTree& tree, qint64 messageId) const {
     Row row;
     if (const MessageRecord* message = tree.find(messageId)) row.message = *message;
+    row.modelChanged =
+        !row.message.figures.model.isEmpty() &&
+        tree.modelBefore(messageId).value_or(row.message.figures.model) != row.message.figures.model;
     const std::vector<qint64>& versions = tree.siblings(messageId);
     row.versionCount = static_cast<int>(versions.size());
     row.versionIndex =

@@ -37,7 +37,8 @@ class MessageList : public QAbstractListModel {
         PrefillRateRole,
         TimeToFirstTokenRole,
         CreatedAtRole,
-        CanContinueRole
+        CanContinueRole,
+        ModelChangedRole
     };
 
     explicit MessageList(QObject* parent = nullptr);
@@ -64,6 +65,7 @@ class MessageList : public QAbstractListModel {
         MessageRecord message;
         int versionIndex = 1;
         int versionCount = 1;
+        bool modelChanged = false;  ///< another model gave the answer before this one
         bool operator==(const Row&) const = default;
     };
     Row makeRow(const MessageTree& tree, qint64 messageId) const;

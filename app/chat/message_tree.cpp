@@ -51,6 +51,15 @@ std::vector<qint64> MessageTree::pathTo(qint64 leaf) const {
     return path;
 }
 
+std::optional<QString> MessageTree::modelBefore(qint64 id) const {
+    const MessageRecord* message = find(id);
+    while (message != nullptr && (message = find(message->parentId)) != nullptr) {
+        if (message->role == MessageRole::assistant && !message->figures.model.isEmpty())
+            return message->figures.model;
+    }
+    return std::nullopt;
+}
+
 const std::vector<qint64>& MessageTree::siblings(qint64 id) const {
     static const std::vector<qint64> none;
     const MessageRecord* message = find(id);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "app/storage/records.h"
@@ -24,6 +25,8 @@ class MessageTree {
 
     /// From the first message to `leaf`, both included; empty for an unknown leaf.
     std::vector<qint64> pathTo(qint64 leaf) const;
+    /// The model of the nearest answer above a message; nothing if there is none.
+    std::optional<QString> modelBefore(qint64 id) const;
     /// Versions of a message, itself among them, oldest first.
     const std::vector<qint64>& siblings(qint64 id) const;
     /// The end of the newest branch under a message (itself if it has no children); 0: of the whole tree.

@@ -24,8 +24,33 @@ Result<AnswerOptions> readAnswerOptions(const Arguments& arguments) {
     return options;
 }
 
-std::vector<int> encodeConversation(const Engine& engine, const std::vector<ChatMessage>& messages) {
-    return engine.tokenizer().encodeSegments(engine.chatTemplate().render(messages, true));
+Result<std::vector<int>> encodeConversation(const Engine& engine, const std::vector<ChatMessage>& messages) {
+    const Result<std::vector<PromptSegment>> segments = engine.chatTemplate().render(messages, true);
+    if (!segments) return segments.error();
+    return engine.tokenizer().encodeSegments(*segments);
+}
+
+void warnAboutTemplate(const ChatTemplate& chatTemplate, Output& output) {
+    if (chatTemplate.isSubstitute()) {
+        output.message("the text is completed as it stands: " + chatTemplate.problem());
+    } else if (chatTemplate.name() == "none") {
+        output.message("the text is completed as it stands: the model has no chat template");
+    }
+}
+
+void warnAboutMessages(const ChatTemplate& chatTemplate, const std::vector<ChatMessage>& messages,
+                       Output& output) {
+    for (const ChatMessage& message : messages) {
+        if (message.role == "system" && chatTemplate.mergesSystem()) {
+            output.message(
+                "the model's chat template has no place for a system message: it was put in front of "
+                "the first user message");
+        }
+        const std::string marker = chatTemplate.warnsAbout(message.content);
+        if (message.role == "assistant" || marker.empty()) continue;
+        output.message("the " + message.role + " message contains \"" + marker +
+                       "\", which the model cannot tell from the start of another message");
+    }
 }
 
 Result<GenerateResult> answer(Engine& engine, const std::vector<int>& prompt, const AnswerOptions& options,
@@ -34,6 +59,7 @@ Result<GenerateResult> answer(Engine& engine, const std::vector<int>& prompt, co
     request.prompt = prompt;
     request.maxTokens = options.maxTokens;
     request.sampling = options.sampling;
+    request.stripLeadingSpace = !options.raw && engine.chatTemplate().stripsLeadingSpace();
 
     GenerateCallbacks callbacks;
     callbacks.stop = &interrupted();

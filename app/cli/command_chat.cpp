@@ -25,18 +25,19 @@ class Conversation {
     }
 
     void add(const char* role, std::string text) { m_messages.push_back({role, std::move(text)}); }
+    const std::vector<ChatMessage>& messages() const { return m_messages; }
     /// Takes back the last message, for which there was no answer.
     void dropLast() { m_messages.pop_back(); }
 
     /// The prompt for the next answer. When it leaves no room in the context, the oldest turns are left out
     /// until it takes half, so that this does not happen again at the next message.
-    std::vector<int> prompt(Output& output) {
-        std::vector<int> ids = encode();
+    Result<std::vector<int>> prompt(Output& output) {
+        Result<std::vector<int>> ids = encode();
         const size_t context = static_cast<size_t>(m_engine.context());
         const size_t room = std::min<size_t>(kAnswerRoom, context / 4);
-        if (ids.size() + room <= context) return ids;
+        if (!ids || ids->size() + room <= context) return ids;
         bool dropped = false;
-        while (ids.size() > context / 2 && m_messages.size() >= m_firstTurn + 3) {
+        while (ids && ids->size() > context / 2 && m_messages.size() >= m_firstTurn + 3) {
             const auto oldest = m_messages.begin() + static_cast<std::ptrdiff_t>(m_firstTurn);
             m_messages.erase(oldest, oldest + 2);
             ids = encode();
@@ -52,7 +53,7 @@ class Conversation {
   private:
     static constexpr size_t kAnswerRoom = 256;  // tokens
 
-    std::vector<int> encode() const {
+    Result<std::vector<int>> encode() const {
         if (!m_raw) return encodeConversation(m_engine, m_messages);
         std::string text;
         for (const ChatMessage& message : m_messages) text += message.content + '\n';
@@ -92,8 +93,10 @@ Result<int> run(const Arguments& arguments, Output& output) {
 
     const bool terminal = ::isatty(STDIN_FILENO) != 0;
     if (terminal) greet(**engine, model, output);
+    if (!options->raw) warnAboutTemplate((*engine)->chatTemplate(), output);
     Conversation conversation(**engine, *options);
     LineReader lines;
+    size_t warned = 0;  // messages that were looked at
     for (;;) {
         watchInterrupt();
         if (terminal) showPrompt();
@@ -106,7 +109,19 @@ Result<int> run(const Arguments& arguments, Output& output) {
         if (line->find_first_not_of(" \t") == std::string::npos) continue;
 
         conversation.add("user", *line);
-        const Result<GenerateResult> result = answer(**engine, conversation.prompt(output), *options, output);
+        if (!options->raw) {
+            // What was said before is not said again.
+            const std::vector<ChatMessage>& messages = conversation.messages();
+            const size_t known = std::exchange(warned, messages.size());
+            warnAboutMessages(
+                (*engine)->chatTemplate(),
+                {messages.begin() + static_cast<std::ptrdiff_t>(std::min(known, messages.size() - 1)),
+                 messages.end()},
+                output);
+        }
+        const Result<std::vector<int>> prompt = conversation.prompt(output);
+        const Result<GenerateResult> result =
+            prompt ? answer(**engine, *prompt, *options, output) : Result<GenerateResult>(prompt.error());
         if (!result) {
             if (!terminal || result.error().code == ErrorCode::internal) return result.error();
             output.message(result.error().message());

@@ -9,7 +9,7 @@ namespace edgechat::cli {
 namespace {
 
 Result<int> run(const Arguments& arguments, Output& output) {
-    const Result<Vocabulary> vocabulary = openVocabulary(arguments.operands()[0]);
+    const Result<Vocabulary> vocabulary = openVocabulary(arguments.operands()[0], Need::vocabulary);
     if (!vocabulary) return vocabulary.error();
     const Result<std::string> json = readStdin();
     if (!json) return json.error();

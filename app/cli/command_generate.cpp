@@ -54,10 +54,15 @@ Result<int> run(const Arguments& arguments, Output& output) {
     std::vector<ChatMessage> messages;
     if (!answerOptions->system.empty()) messages.push_back({"system", answerOptions->system});
     messages.push_back({"user", *prompt});
-    const std::vector<int> ids =
+    if (!answerOptions->raw) {
+        warnAboutTemplate(engine.chatTemplate(), output);
+        warnAboutMessages(engine.chatTemplate(), messages, output);
+    }
+    const Result<std::vector<int>> ids =
         answerOptions->raw ? encodePlain(engine.tokenizer(), *prompt) : encodeConversation(engine, messages);
+    if (!ids) return ids.error();
 
-    const Result<GenerateResult> result = answer(engine, ids, *answerOptions, output);
+    const Result<GenerateResult> result = answer(engine, *ids, *answerOptions, output);
     if (!result) return result.error();
     if (output.asJson()) output.writeJson(toJson(*result, engine, model));
     return result->stopReason == StopReason::interrupted ? kExitInterrupted : kExitDone;

@@ -8,6 +8,16 @@
 namespace edgechat::cli {
 namespace {
 
+nlohmann::json filesJson(const std::vector<models::StoredFile>& files) {
+    nlohmann::json array = nlohmann::json::array();
+    for (const models::StoredFile& file : files) {
+        array.push_back({{"name", file.name.toStdString()},
+                         {"bytes", file.bytes},
+                         {"sha256", file.sha256.toStdString()}});
+    }
+    return array;
+}
+
 Result<int> run(const Arguments& arguments, Output& output) {
     const std::string name = arguments.text("--name");
     if (arguments.has("--name") && name.empty()) return usageError("the option", "--name", "\"\"", "a name");
@@ -20,11 +30,12 @@ Result<int> run(const Arguments& arguments, Output& output) {
                           });
     output.clearProgress();
     if (!entry) return entry.error();
+    for (const QString& warning : entry->warnings) output.message("warning: " + warning.toStdString());
     if (output.asJson()) {
         output.writeJson({{"name", entry->name.toStdString()},
                           {"path", entry->path.toStdString()},
                           {"bytes", entry->bytes},
-                          {"sha256", entry->sha256.toStdString()}});
+                          {"files", filesJson(entry->files)}});
     } else {
         output.write(entry->name.toStdString() + "  " + bytesText(entry->bytes) + "  " +
                      entry->path.toStdString() + '\n');

@@ -2,9 +2,11 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "app/cli/commands.h"
 #include "app/cli/model_argument.h"
+#include "inference/model/packing.h"
 
 namespace edgechat::cli {
 
@@ -36,6 +38,31 @@ nlohmann::json tensorsJson(const Checkpoint& checkpoint) {
     return tensors;
 }
 
+/// How many tensors are stored in each way, and what becomes of them when the model is loaded.
+nlohmann::json typesJson(const Checkpoint& checkpoint) {
+    struct Count {
+        uint64_t tensors = 0, bytes = 0;
+    };
+    using Way = std::tuple<std::string, std::string, std::string>;  // type, the one it runs as, loss
+    std::map<Way, Count> counts;
+    for (const TensorInfo& tensor : checkpoint.allTensors()) {
+        Count& count =
+            counts[{tensorTypeName(tensor.type), tensorTypeName(keptType(tensor)), keptTypeLoss(tensor)}];
+        ++count.tensors;
+        count.bytes += tensor.bytes;
+    }
+    nlohmann::json types = nlohmann::json::array();
+    for (const auto& [way, count] : counts) {
+        const auto& [type, runsAs, loss] = way;
+        types.push_back({{"type", type},
+                         {"tensors", count.tensors},
+                         {"bytes", count.bytes},
+                         {"runs_as", runsAs},
+                         {"loss", loss}});
+    }
+    return types;
+}
+
 nlohmann::json memoryJson(const Checkpoint& checkpoint, KvKind kv) {
     nlohmann::json plans = nlohmann::json::array();
     for (const int context : contexts(checkpoint.config().context)) {
@@ -59,7 +86,7 @@ std::string templateText(const Vocabulary& vocabulary) {
 nlohmann::json describe(const std::string& model, const Vocabulary& vocabulary, KvKind kv) {
     const Checkpoint& checkpoint = *vocabulary.checkpoint;
     const ModelConfig& config = checkpoint.config();
-    const TokenizerData& tokenizer = checkpoint.tokenizer();
+    const TokenizerData* tokenizer = checkpoint.tokenizer();
     return {{"model", model},
             {"path", checkpoint.path().string()},
             {"file_bytes", checkpoint.fileBytes()},
@@ -75,13 +102,16 @@ nlohmann::json describe(const std::string& model, const Vocabulary& vocabulary, 
             {"ffn", config.ffn},
             {"vocab", config.vocab},
             {"context", config.context},
+            {"sliding_window", config.slidingWindow},
             {"rope_base", config.ropeBase},
             {"tied_head", config.tiedHead},
-            {"tokenizer", tokenizer.model},
-            {"pre_tokenizer", tokenizer.preTokenizer},
+            {"tokenizer", tokenizer ? tokenizer->model : "files of its own"},
+            {"pre_tokenizer", tokenizer ? tokenizer->preTokenizer : ""},
             {"adds_bos", vocabulary.tokenizer->addsBos()},
             {"template", templateText(vocabulary)},
             {"template_source", checkpoint.chatTemplate()},
+            {"types", typesJson(checkpoint)},
+            {"warnings", checkpoint.warnings()},
             {"tensors", tensorsJson(checkpoint)},
             {"memory", memoryJson(checkpoint, kv)}};
 }
@@ -104,10 +134,30 @@ std::string configText(const nlohmann::json& d) {
                 number("heads") + " query, " + number("kv_heads") + " key/value, of " + number("head_size")) +
            line("vocabulary",
                 number("vocab") + (d["tied_head"].get<bool>() ? ", head tied to the embedding" : "")) +
-           line("context", number("context") + " tokens") +
+           line("context",
+                number("context") + " tokens" +
+                    (d["sliding_window"] == 0 ? "" : ", each sees the last " + number("sliding_window"))) +
            line("tokenizer",
                 d["tokenizer"].get<std::string>() + (preTokenizer.empty() ? "" : ", " + preTokenizer)) +
            line("template", d["template"].get<std::string>());
+}
+
+std::string warningsText(const nlohmann::json& warnings) {
+    std::string text;
+    for (const nlohmann::json& warning : warnings) text += line("warning", warning.get<std::string>());
+    return text;
+}
+
+std::string typesText(const nlohmann::json& types) {
+    std::string text = "\ntensor types\n";
+    for (const nlohmann::json& type : types) {
+        const std::string loss = type["loss"].get<std::string>();
+        text += "  " + padded(type["type"].get<std::string>(), 6) +
+                padded(std::to_string(type["tensors"].get<uint64_t>()), 6, true) + " tensors" +
+                padded(bytesText(type["bytes"].get<uint64_t>()), 11, true) + "  " +
+                (loss.empty() ? "run as stored" : loss) + '\n';
+    }
+    return text;
 }
 
 std::string memoryText(const nlohmann::json& plans) {
@@ -125,9 +175,12 @@ std::string memoryText(const nlohmann::json& plans) {
 }
 
 std::string tensorsText(const nlohmann::json& tensors) {
+    size_t longestName = 0;
+    for (const nlohmann::json& tensor : tensors)
+        longestName = std::max(longestName, tensor["name"].get_ref<const std::string&>().size());
     std::string text = "\n" + std::to_string(tensors.size()) + " tensors\n";
     for (const nlohmann::json& tensor : tensors) {
-        text += "  " + padded(tensor["name"].get<std::string>(), 32) + ' ' +
+        text += "  " + padded(tensor["name"].get<std::string>(), longestName) + ' ' +
                 padded(tensor["type"].get<std::string>(), 5) + ' ' + padded(tensor["shape"].dump(), 16) +
                 padded(bytesText(tensor["bytes"].get<uint64_t>()), 10, true) + '\n';
     }
@@ -138,13 +191,16 @@ Result<int> run(const Arguments& arguments, Output& output) {
     const Result<EngineOptions> options = readEngineOptions(arguments);
     if (!options) return options.error();
     const std::string& model = arguments.operands()[0];
-    const Result<Vocabulary> vocabulary = openVocabulary(model);
+    const Result<Vocabulary> vocabulary = openVocabulary(model, Need::wholeModel);
     if (!vocabulary) return vocabulary.error();
     const nlohmann::json description = describe(model, *vocabulary, options->kv);
+    for (const std::string& warning : vocabulary->checkpoint->warnings())
+        output.message("warning: " + warning);
     if (output.asJson()) {
         output.writeJson(description);
     } else {
-        output.write(configText(description) + memoryText(description["memory"]) +
+        output.write(configText(description) + warningsText(description["warnings"]) +
+                     typesText(description["types"]) + memoryText(description["memory"]) +
                      tensorsText(description["tensors"]));
     }
     return kExitDone;

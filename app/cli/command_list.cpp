@@ -34,7 +34,7 @@ std::string modelsText(const std::vector<models::StoreEntry>& entries) {
         } else {
             text += padded(entry.architecture.toStdString(), 10) +
                     padded(countText(entry.parameters), 8, true) + "  " +
-                    padded(entry.quantization.toStdString(), 6) + padded(bytesText(entry.bytes), 10, true);
+                    padded(entry.quantization.toStdString(), 14) + padded(bytesText(entry.bytes), 10, true);
         }
         text += '\n';
     }
@@ -47,7 +47,8 @@ Result<int> runList(const Arguments&, Output& output) {
     if (output.asJson()) {
         output.writeJson({{"models", modelsJson(entries)}});
     } else if (entries.empty()) {
-        output.message("no models in " + store.folder().toStdString() + "; `import FILE` puts one there");
+        output.message("no models in " + store.folder().toStdString() +
+                       "; `import FILE_OR_FOLDER` puts one there");
     } else {
         output.write(modelsText(entries));
     }

@@ -101,7 +101,7 @@ Result<int> run(const Arguments& arguments, Output& output) {
     options.window = engineOptions->context;
     const std::string& model = arguments.operands()[0];
     if (options.window == 0) {
-        const Result<std::filesystem::path> path = modelFile(model);
+        const Result<std::filesystem::path> path = modelPath(model);
         if (!path) return path.error();
         const Result<std::unique_ptr<Checkpoint>> checkpoint = Checkpoint::open(*path);
         if (!checkpoint) return checkpoint.error();

@@ -40,7 +40,7 @@ Result<int> run(const Arguments& arguments, Output& output) {
     const Result<std::string> json = readTextFile(file);
     if (!json) return json.error();
     // Checked before the model is loaded: that may take a while.
-    const Result<std::filesystem::path> path = modelFile(model);
+    const Result<std::filesystem::path> path = modelPath(model);
     if (!path) return path.error();
     const Result<std::unique_ptr<Checkpoint>> checkpoint = Checkpoint::open(*path);
     if (!checkpoint) return checkpoint.error();

@@ -1,6 +1,7 @@
 // template: what the model would be given for a conversation.
 #include <nlohmann/json.hpp>
 
+#include "app/cli/answer.h"
 #include "app/cli/commands.h"
 #include "app/cli/model_argument.h"
 #include "app/cli/text_input.h"
@@ -19,17 +20,20 @@ Result<int> run(const Arguments& arguments, Output& output) {
     if (!json) return json.error();
     const Result<std::vector<ChatMessage>> messages = parseMessages(*json, file);
     if (!messages) return messages.error();
-    const Result<Vocabulary> vocabulary = openVocabulary(arguments.operands()[0]);
+    const Result<Vocabulary> vocabulary = openVocabulary(arguments.operands()[0], Need::vocabulary);
     if (!vocabulary) return vocabulary.error();
     const Result<ChatTemplate> chosen =
         ChatTemplate::choose(vocabulary->checkpoint->chatTemplate(), *vocabulary->tokenizer);
     if (!chosen) return chosen.error();
 
-    const std::vector<PromptSegment> segments =
+    const Result<std::vector<PromptSegment>> segments =
         chosen->render(*messages, !arguments.has("--no-generation-prompt"));
+    if (!segments) return segments.error();
+    warnAboutTemplate(*chosen, output);
+    warnAboutMessages(*chosen, *messages, output);
     std::string text;
-    for (const PromptSegment& segment : segments) text += segment.text;
-    const std::vector<int> ids = vocabulary->tokenizer->encodeSegments(segments);
+    for (const PromptSegment& segment : *segments) text += segment.text;
+    const std::vector<int> ids = vocabulary->tokenizer->encodeSegments(*segments);
     if (output.asJson()) {
         output.writeJson({{"ids", ids}, {"text", text}, {"source", chosen->name()}});
     } else {

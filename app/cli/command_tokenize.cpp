@@ -12,7 +12,7 @@ using namespace edgechat::inference;
 namespace {
 
 Result<int> run(const Arguments& arguments, Output& output) {
-    const Result<Vocabulary> vocabulary = openVocabulary(arguments.operands()[0]);
+    const Result<Vocabulary> vocabulary = openVocabulary(arguments.operands()[0], Need::vocabulary);
     if (!vocabulary) return vocabulary.error();
     const Tokenizer& tokenizer = *vocabulary->tokenizer;
     if (arguments.has("--bos") && tokenizer.bos() < 0) {

@@ -16,17 +16,6 @@ namespace {
 constexpr int64_t kMostThreads = 256;
 constexpr int64_t kMostTokens = int64_t{1} << 20;
 
-/// A folder as MODEL: Hugging Face checkpoints come with a later version.
-Error folderRefused(const std::string& model) {
-    Error error;
-    error.code = ErrorCode::badInput;
-    error.what = "cannot read the model";
-    error.file = model;
-    error.found = "a folder";
-    error.expected = "a .gguf file: this version does not read Hugging Face folders";
-    return error;
-}
-
 }  // namespace
 
 std::vector<Option> computeOptions() {
@@ -109,7 +98,7 @@ Result<SamplingOptions> readSamplingOptions(const Arguments& arguments) {
     return options;
 }
 
-Result<std::filesystem::path> modelFile(const std::string& model) {
+Result<std::filesystem::path> modelPath(const std::string& model) {
     const std::filesystem::path path(model);
     std::error_code ignored;
     // A word that looks like a path is one, so that a model of the store never hides a file.
@@ -121,16 +110,15 @@ Result<std::filesystem::path> modelFile(const std::string& model) {
             return looksLikePath ? Result<std::filesystem::path>(path) : stored;
         }
     }
-    if (std::filesystem::is_directory(path, ignored)) return folderRefused(model);
     return path;
 }
 
 Result<std::unique_ptr<Engine>> loadEngine(const std::string& model, const EngineOptions& options,
                                            Output& output) {
-    const Result<std::filesystem::path> file = modelFile(model);
-    if (!file) return file.error();
+    const Result<std::filesystem::path> path = modelPath(model);
+    if (!path) return path.error();
     Result<std::unique_ptr<Engine>> engine =
-        Engine::load(*file, options, [&output](uint64_t done, uint64_t total) {
+        Engine::load(*path, options, [&output](uint64_t done, uint64_t total) {
             output.progress("load", done, total, "bytes");
             return !interrupted();
         });
@@ -143,11 +131,11 @@ Result<std::unique_ptr<Engine>> loadEngine(const std::string& model, const Engin
     return engine;
 }
 
-Result<Vocabulary> openVocabulary(const std::string& model) {
-    const Result<std::filesystem::path> file = modelFile(model);
-    if (!file) return file.error();
-    Vocabulary vocabulary;
-    Result<std::unique_ptr<Checkpoint>> checkpoint = Checkpoint::open(*file);
+Result<Vocabulary> openVocabulary(const std::string& model, Need need) {
+    const Result<std::filesystem::path> path = modelPath(model);
+    if (!path) return path.error();
+    Result<std::unique_ptr<Checkpoint>> checkpoint =
+        need == Need::wholeModel ? Checkpoint::open(*path) : Checkpoint::openVocabulary(*path);
     if (!checkpoint) return checkpoint.error();
     Result<std::unique_ptr<Tokenizer>> tokenizer = makeTokenizer(**checkpoint);
     if (!tokenizer) return tokenizer.error();

@@ -21,8 +21,9 @@ std::vector<Option> joined(std::vector<Option> first, const std::vector<Option>&
 Result<inference::EngineOptions> readEngineOptions(const Arguments& arguments);
 Result<inference::SamplingOptions> readSamplingOptions(const Arguments& arguments);
 
-/// MODEL as a file: a .gguf file, or with a store (a build with Qt) also a model's name.
-Result<std::filesystem::path> modelFile(const std::string& model);
+/// MODEL as a path: a .gguf file, a Hugging Face folder, or with a store (a build with Qt) also a model's
+/// name.
+Result<std::filesystem::path> modelPath(const std::string& model);
 
 /// Loads MODEL with progress; SIGINT ends it with ErrorCode::interrupted. Warns where --context asks for more
 /// than the model was trained for.
@@ -35,7 +36,10 @@ struct Vocabulary {
     std::unique_ptr<inference::Checkpoint> checkpoint;
     std::unique_ptr<inference::Tokenizer> tokenizer;
 };
-Result<Vocabulary> openVocabulary(const std::string& model);
+/// MODEL checked whole, or for its tokenizer and template alone: then it may lack weights and be of any
+/// architecture.
+enum class Need { wholeModel, vocabulary };
+Result<Vocabulary> openVocabulary(const std::string& model, Need need);
 
 /// Ids of plain text, with BOS in front if the model adds one.
 std::vector<int> encodePlain(const inference::Tokenizer& tokenizer, const std::string& text);

@@ -206,6 +206,14 @@ void Settings::setLastModel(const QString& path) {
     if (store("models/last", path, lastModel())) Q_EMIT lastModelChanged();
 }
 
+double Settings::loadRate() const {
+    return number("measured/loadRate", 0, 0, 1e12);
+}
+
+void Settings::setLoadRate(double bytesPerSecond) {
+    if (store("measured/loadRate", bytesPerSecond, loadRate())) Q_EMIT loadRateChanged();
+}
+
 bool Settings::sidebarVisible() const {
     return flag("window/sidebarVisible", true);
 }

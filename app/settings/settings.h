@@ -79,6 +79,8 @@ class Settings : public QObject {
     void setSeed(qint64 seed);
     QString lastModel() const;
     void setLastModel(const QString& path);
+    double loadRate() const;  ///< bytes per second of the last load of a model; 0: none was measured yet
+    void setLoadRate(double bytesPerSecond);
     bool sidebarVisible() const;
     void setSidebarVisible(bool visible);
     QRect windowGeometry() const;
@@ -114,6 +116,7 @@ class Settings : public QObject {
     void maxTokensChanged();
     void seedChanged();
     void lastModelChanged();
+    void loadRateChanged();
     void sidebarVisibleChanged();
     void windowGeometryChanged();
     void windowMaximizedChanged();

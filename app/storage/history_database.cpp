@@ -20,6 +20,9 @@ const QString kMessageColumns = QStringLiteral(
     " cached_tokens, generated_tokens, context_used, context_size, prefill_rate, decode_rate,"
     " time_to_first_token");
 
+constexpr int kMeasuredPrompt = 32;  // tokens; a shorter prompt says little about the speed of a long one
+constexpr int kNewestAnswers = 500;
+
 qint64 now() {
     return QDateTime::currentMSecsSinceEpoch();
 }
@@ -362,6 +365,18 @@ Result<QString> HistoryDatabase::draft(qint64 conversationId) {
         run(QStringLiteral("SELECT text FROM drafts WHERE conversation_id = ?"), {conversationId}, kRead);
     if (!query) return query.error();
     return query->next() ? query->value(0).toString() : QString();
+}
+
+Result<std::map<QString, double>> HistoryDatabase::prefillRates() {
+    // Of the newest rows alone: what was measured long ago says little, and the whole table may be large.
+    auto query =
+        run(QStringLiteral("SELECT model, prefill_rate FROM messages WHERE role = ? AND prefill_rate > 0"
+                           " AND prompt_tokens - cached_tokens >= ? ORDER BY id DESC LIMIT ?"),
+            {static_cast<int>(MessageRole::assistant), kMeasuredPrompt, kNewestAnswers}, kRead);
+    if (!query) return query.error();
+    std::map<QString, double> rates;
+    while (query->next()) rates.emplace(query->value(0).toString(), rate(query->value(1)));
+    return rates;
 }
 
 }  // namespace edgechat::app

@@ -6,6 +6,7 @@
 #include <QString>
 #include <QVariant>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -78,6 +79,8 @@ class HistoryDatabase {
     /// Conversation 0 is the chat that has no message yet.
     Result<void> setDraft(qint64 conversationId, const QString& draft);
     Result<QString> draft(qint64 conversationId);
+    /// Tokens per second at which each model read its last prompt of some length, by the model's name.
+    Result<std::map<QString, double>> prefillRates();
     /// Titles and messages that hold all words of the query, each as a beginning of a word; newest first.
     Result<std::vector<SearchHit>> search(const QString& query, int limit = 100);
     /// Reads the whole file; fails with what is damaged.

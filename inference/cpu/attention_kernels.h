@@ -89,14 +89,14 @@ struct AttentionBlock {
     void load(int first, int count) {
         const KvView& kv = task.kv;
         const bool int8 = kv.keyScales != nullptr;
-        const size_t head = static_cast<size_t>(task.kvHead) * kv.capacity;
+        const size_t head = static_cast<size_t>(task.kvHead) * kv.capacity + first % kv.capacity;
         for (int token = 0; token < count; token += kKeyBlock) {
-            const size_t offset = (head + first + token) * task.headSize;
+            const size_t offset = (head + token) * task.headSize;
             for (int part = 0; part < kKeyBlock; part += Simd::kLanes) {
                 float* out = keys + token + part;
                 if (int8) {
                     const auto* in = static_cast<const int8_t*>(kv.keys) + offset + part;
-                    const typename Simd::F scale = Simd::loadHalf(kv.keyScales + head + first + token + part);
+                    const typename Simd::F scale = Simd::loadHalf(kv.keyScales + head + token + part);
                     for (int d = 0; d < task.headSize; ++d) {
                         Simd::store(out + d * kAttentionBlock,
                                     Simd::mul(scale, Simd::loadInt8(in + d * kKeyBlock)));
@@ -110,11 +110,11 @@ struct AttentionBlock {
             }
         }
         for (int token = 0; token < count; ++token) {
-            const size_t offset = (head + first + token) * padded;
+            const size_t offset = (head + token) * padded;
             float* out = values + static_cast<size_t>(token) * padded;
             if (int8) {
                 float scale[Simd::kLanes];
-                uint16_t halves[Simd::kLanes] = {kv.valueScales[head + first + token]};
+                uint16_t halves[Simd::kLanes] = {kv.valueScales[head + token]};
                 Simd::store(scale, Simd::loadHalf(halves));
                 for (int d = 0; d < padded; d += Simd::kLanes) {
                     Simd::store(out + d, Simd::mul(Simd::set1(scale[0]),
@@ -147,13 +147,30 @@ struct AttentionBlock {
                                                            kAttentionBlock, rowScores, false);
         for (int r = 0; r < kRows; ++r) {
             const int row = firstRow + r;
-            const int visible = task.firstPosition + row / task.group + 1 - first;
-            soften(rowScores[r], visible, maxima[row], sums[row], rowOutputs[r]);
+            const int position = task.firstPosition + row / task.group;
+            if (task.biases != nullptr) addBiases(rowScores[r], row % task.group, first);
+            if (task.window > 0) hideBefore(rowScores[r], position - task.window + 1 - first);
+            soften(rowScores[r], position + 1 - first, maxima[row], sums[row], rowOutputs[r]);
         }
         const float* weights[kRows];
         for (int r = 0; r < kRows; ++r) weights[r] = rowScores[r];
         multiplyRows<Simd, kRows, Simd::kAttentionVectors>(weights, values, count, padded, padded, rowOutputs,
                                                            true);
+    }
+
+    void addBiases(float* row, int head, int first) const {
+        const float* biases = task.biases + static_cast<size_t>(head) * task.biasStride + first;
+        for (int i = 0; i < kAttentionBlock; i += Simd::kLanes) {
+            Simd::store(row + i, Simd::add(Simd::load(row + i), Simd::load(biases + i)));
+        }
+    }
+
+    /// Keys that the window has left behind. Where it hides a row's first blocks altogether, what they add
+    /// has the weight exp(kNoMaximum - maximum) = 0 as soon as a key is seen.
+    static void hideBefore(float* row, int hidden) {
+        for (int i = 0; i < kAttentionBlock && i < hidden; i += Simd::kLanes) {
+            Simd::store(row + i, Simd::replaceBefore(Simd::load(row + i), hidden - i, kNoMaximum));
+        }
     }
 
     /// scores -> exp(scores - maximum), the maximum, sum and output rescaled where the maximum grew.
@@ -182,13 +199,16 @@ struct AttentionBlock {
     }
 
     void run() {
-        const int end = task.firstPosition + task.tokens;  // keys that the last token sees
+        const int end = task.firstPosition + task.tokens;  // after the last key that the last token sees
+        const int start =
+            task.window > 0 ? task.firstPosition - task.window + 1 : 0;  // the first token's first
         for (int segment = task.firstSegment; segment < task.firstSegment + task.segments; ++segment) {
             for (int row = 0; row < rows; ++row) maxima[row] = kNoMaximum, sums[row] = 0;
             for (int i = 0; i < rows * padded; ++i) outputs[i] = 0;
             const int segmentEnd = (segment + 1) * kAttentionSegment;
             for (int first = segment * kAttentionSegment; first < segmentEnd && first < end;
                  first += kAttentionBlock) {
+                if (first + kAttentionBlock <= start) continue;
                 const int count = end - first < kAttentionBlock ? end - first : kAttentionBlock;
                 load(first, count);
                 int row = 0;

@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "inference/model/alibi.h"
 #include "inference/model/rope.h"
 
 namespace edgechat::inference::cpu {
 namespace {
 
-constexpr int kMaxBatch = 128;
+constexpr int kMaxBatch = kBatchTokens;
 constexpr int kMaxAttentionRows = 96;  // of one task: their running outputs stay in the second-level cache
+constexpr int kMaxSplitRows = 32;      // of several tokens whose segments are attended to apart
 
 int tokensPerTask(const ModelConfig& config) {
     return std::clamp(kMaxAttentionRows / (config.heads / config.kvHeads), 1, 64);
@@ -40,12 +42,25 @@ Activations CpuBackend::Operand::view(int tokens) const {
     return {dense.data(), high.data(), low.data(), scales.data(), sums.data(), columns, tokens};
 }
 
+uint64_t CpuBackend::Operand::bytes() const {
+    return dense.size() * 4 + high.size() + low.size() + scales.size() * 4 + sums.size() * 4;
+}
+
 CpuBackend::CpuBackend(const ModelConfig& config, const CpuOptions& options, const Kernels& kernels)
     : m_config(config),
       m_kernels(kernels),
       m_pool(options.threads),
       m_cache(config, options.context, options.kv),
-      m_inverseFrequencies(ropeInverseFrequencies(config)) {
+      m_ropeMagnitude(ropeMagnitude(config.ropeScaling)) {
+    if (config.positions == PositionKind::rope) {
+        m_inverseFrequencies = ropeInverseFrequencies(config, options.context);
+    } else {
+        m_biasStride = (options.context + kAttentionBlock - 1) / kAttentionBlock * kAttentionBlock;
+        const float scale = 1.0f / std::sqrt(static_cast<float>(config.headSize));
+        for (const float slope : alibiSlopes(config.heads)) {
+            for (int p = 0; p < m_biasStride; ++p) m_biases.push_back(alibiBias(slope, p) * scale);
+        }
+    }
     m_x.resize(static_cast<size_t>(kMaxBatch) * config.hidden);
     m_normed.resize(kMaxBatch, config.hidden);
     m_qkv.resize(static_cast<size_t>(kMaxBatch) * (config.queryWidth() + 2 * config.kvWidth()));
@@ -91,14 +106,31 @@ int CpuBackend::maxBatch() const {
 }
 
 uint64_t CpuBackend::bytesPerToken() const {
-    uint64_t bytes = m_weights.head.bytes();
+    uint64_t bytes = m_weights.head.matrix.bytes();
     for (const LayerWeights& layer : m_weights.layers) {
-        for (const PackedMatrix* matrix :
+        for (const Linear* linear :
              {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate, &layer.up, &layer.down}) {
-            bytes += matrix->bytes();
+            if (linear->matrix.data != nullptr) bytes += linear->matrix.bytes();
         }
     }
     return bytes;
+}
+
+uint64_t CpuBackend::scratchBytes() const {
+    uint64_t bytes = 0;
+    for (const Operand* operand : {&m_normed, &m_attended, &m_hidden, &m_final}) bytes += operand->bytes();
+    for (const std::vector<float>* floats : {&m_x, &m_qkv, &m_cosines, &m_sines, &m_states, &m_biases}) {
+        bytes += floats->size() * sizeof(float);
+    }
+    for (const std::vector<float>& worker : m_scratch) bytes += worker.size() * sizeof(float);
+    return bytes;
+}
+
+int CpuBackend::reusable(int tokens) const {
+    if (m_config.slidingWindow <= 0) return tokens;
+    // A slot holds the highest position that was written to it, also after the text was cut back.
+    const int oldestSeen = std::max(0, tokens - m_config.slidingWindow + 1);
+    return oldestSeen >= m_written - m_cache.capacity() ? tokens : 0;
 }
 
 /// One token is done at once by the caller; more are shared out.
@@ -118,19 +150,40 @@ void CpuBackend::quantizeRow(Operand& operand, int token) {
                         operand.scales.data() + offset / kGroup, operand.sums.data() + offset / kGroup});
 }
 
-void CpuBackend::normInto(const float* x, const float* weight, Operand& out, int tokens) {
+void CpuBackend::normInto(const float* x, const Norm& norm, Operand& out, int tokens) {
     forEachToken(tokens, [&](int token) {
         const size_t offset = static_cast<size_t>(token) * m_config.hidden;
-        m_kernels.rmsNorm(x + offset, weight, m_config.hidden, m_config.normEps, out.dense.data() + offset);
+        float* to = out.dense.data() + offset;
+        if (m_config.norm == NormKind::rms) {
+            m_kernels.rmsNorm(x + offset, norm.weight, m_config.hidden, m_config.normEps, to);
+        } else {
+            m_kernels.layerNorm(x + offset, norm.weight, norm.bias, m_config.hidden, m_config.normEps, to);
+        }
         quantizeRow(out, token);
     });
 }
 
-void CpuBackend::multiplyAdd(const PackedMatrix& matrix, const Activations& in, float* out, int outStride) {
-    const int chunk = tilesPerChunk(matrix.tiles(), m_pool.threads());
-    m_pool.parallelFor(chunksOf(matrix.tiles(), chunk), [&](int index, int) {
-        for (int tile = index * chunk; tile < std::min(matrix.tiles(), (index + 1) * chunk); ++tile) {
-            m_kernels.multiplyTile(matrix, tile, in, out + tile * matrix.tileRows, outStride, true);
+/// The tile's rows of every token, with their bias, at out[token * outStride].
+void CpuBackend::multiplyTile(const Linear& linear, int tile, const Activations& in, float* out,
+                              int outStride, bool accumulate) {
+    const PackedMatrix& matrix = linear.matrix;
+    m_kernels.multiplyTile(matrix, tile, in, out, outStride, accumulate);
+    if (linear.bias == nullptr) return;
+    const float* bias = linear.bias + tile * matrix.tileRows;
+    const int rows = std::min(matrix.tileRows, matrix.rows - tile * matrix.tileRows);
+    for (int t = 0; t < in.tokens; ++t) {
+        float* row = out + static_cast<size_t>(t) * outStride;
+        for (int r = 0; r < rows; ++r) row[r] += bias[r];
+    }
+}
+
+void CpuBackend::multiply(const Linear& linear, const Activations& in, float* out, int outStride,
+                          bool accumulate) {
+    const int tiles = linear.matrix.tiles(), tileRows = linear.matrix.tileRows;
+    const int chunk = tilesPerChunk(tiles, m_pool.threads());
+    m_pool.parallelFor(chunksOf(tiles, chunk), [&](int index, int) {
+        for (int tile = index * chunk; tile < std::min(tiles, (index + 1) * chunk); ++tile) {
+            multiplyTile(linear, tile, in, out + tile * tileRows, outStride, accumulate);
         }
     });
 }
@@ -138,49 +191,56 @@ void CpuBackend::multiplyAdd(const PackedMatrix& matrix, const Activations& in, 
 void CpuBackend::embed(std::span<const int> tokens, int start) {
     m_tokens = static_cast<int>(tokens.size());
     m_start = start;
+    m_written = start == 0 ? m_tokens : std::max(m_written, start + m_tokens);
     const size_t pairs = m_inverseFrequencies.size();
     for (int t = 0; t < m_tokens; ++t) {
         unpackRow(m_weights.embedding, tokens[static_cast<size_t>(t)],
                   m_x.data() + static_cast<size_t>(t) * m_config.hidden);
         for (size_t i = 0; i < pairs; ++i) {
             const float angle = static_cast<float>(start + t) * m_inverseFrequencies[i];
-            m_cosines[static_cast<size_t>(t) * pairs + i] = std::cos(angle);
-            m_sines[static_cast<size_t>(t) * pairs + i] = std::sin(angle);
+            m_cosines[static_cast<size_t>(t) * pairs + i] = std::cos(angle) * m_ropeMagnitude;
+            m_sines[static_cast<size_t>(t) * pairs + i] = std::sin(angle) * m_ropeMagnitude;
         }
     }
 }
 
 void CpuBackend::norm(int layer, NormRole role) {
     const LayerWeights& weights = m_weights.layers[static_cast<size_t>(layer)];
-    normInto(m_x.data(), role == NormRole::attention ? weights.attentionNorm : weights.mlpNorm, m_normed,
-             m_tokens);
+    const Norm& norm = role == NormRole::attention ? weights.attentionNorm : weights.mlpNorm;
+    if (norm.weight != nullptr) normInto(m_x.data(), norm, m_normed, m_tokens);
 }
 
 void CpuBackend::queryKeyValue(int layer) {
     const LayerWeights& weights = m_weights.layers[static_cast<size_t>(layer)];
     const int width = m_config.queryWidth() + 2 * m_config.kvWidth();
     struct Part {
-        const PackedMatrix* matrix;
+        const Linear* linear;
         int firstColumn;
     };
     const Part parts[] = {{&weights.query, 0},
                           {&weights.key, m_config.queryWidth()},
                           {&weights.value, m_config.queryWidth() + m_config.kvWidth()}};
     int tiles = 0;
-    for (const Part& part : parts) tiles += part.matrix->tiles();
+    for (const Part& part : parts) tiles += part.linear->matrix.tiles();
     const Activations in = m_normed.view(m_tokens);
     const int chunk = tilesPerChunk(tiles, m_pool.threads());
     m_pool.parallelFor(chunksOf(tiles, chunk), [&](int index, int) {
         for (int i = index * chunk; i < std::min(tiles, (index + 1) * chunk); ++i) {
             int tile = i;
             const Part* part = parts;
-            while (tile >= part->matrix->tiles()) tile -= part++->matrix->tiles();
-            m_kernels.multiplyTile(*part->matrix, tile, in,
-                                   m_qkv.data() + part->firstColumn + tile * part->matrix->tileRows, width,
-                                   false);
+            while (tile >= part->linear->matrix.tiles()) tile -= part++->linear->matrix.tiles();
+            multiplyTile(*part->linear, tile, in,
+                         m_qkv.data() + part->firstColumn + tile * m_kernels.tileRows, width, false);
         }
     });
     forEachToken(m_tokens, [&](int token) { ropeAndStore(layer, token); });
+}
+
+void CpuBackend::turn(float* x, int heads, int token) {
+    const size_t pairs = static_cast<size_t>(token) * m_inverseFrequencies.size();
+    const auto rope =
+        m_config.ropePairs == RopePairs::adjacent ? m_kernels.ropeAdjacent : m_kernels.ropeHalves;
+    rope(x, heads, m_config.headSize, m_cosines.data() + pairs, m_sines.data() + pairs);
 }
 
 void CpuBackend::ropeAndStore(int layer, int token) {
@@ -189,9 +249,10 @@ void CpuBackend::ropeAndStore(int layer, int token) {
         m_qkv.data() + static_cast<size_t>(token) * (m_config.queryWidth() + 2 * m_config.kvWidth());
     float* key = query + m_config.queryWidth();
     const float* value = key + m_config.kvWidth();
-    const size_t pairs = static_cast<size_t>(token) * m_inverseFrequencies.size();
-    m_kernels.ropeAdjacent(query, m_config.heads, headSize, m_cosines.data() + pairs, m_sines.data() + pairs);
-    m_kernels.ropeAdjacent(key, m_config.kvHeads, headSize, m_cosines.data() + pairs, m_sines.data() + pairs);
+    if (m_config.positions == PositionKind::rope) {
+        turn(query, m_config.heads, token);
+        turn(key, m_config.kvHeads, token);
+    }
     m_kernels.scale(query, 1.0f / std::sqrt(static_cast<float>(headSize)), m_config.queryWidth());
     for (int head = 0; head < m_config.kvHeads; ++head) {
         m_kernels.storeKv(key + head * headSize, value + head * headSize, headSize,
@@ -204,10 +265,16 @@ void CpuBackend::attend(int layer) {
     const int padded = paddedHead(m_config.headSize);
     const int perTask = tokensPerTask(m_config);
     const int blocks = chunksOf(m_tokens, perTask);
-    const int segments = chunksOf(m_start + m_tokens, kAttentionSegment);
+    // Segments lie at fixed positions, so that a result does not depend on where a chunk begins.
+    const auto segmentOfFirstKey = [&](int position) {
+        const int window = m_config.slidingWindow;
+        return window > 0 ? std::max(0, position - window + 1) / kAttentionSegment : 0;
+    };
+    const int firstSegment = segmentOfFirstKey(m_start);
+    const int segments = chunksOf(m_start + m_tokens, kAttentionSegment) - firstSegment;
     // A few tokens against a long context: a task for each segment of keys, merged in order afterwards.
     // Otherwise a task walks through its segments itself. Both give the same numbers.
-    const bool split = blocks == 1 && segments > 1 && m_tokens * group <= 4 * 8;
+    const bool split = blocks == 1 && segments > 1 && (m_tokens == 1 || m_tokens * group <= kMaxSplitRows);
     const int tasksPerHead = split ? segments : blocks;
     const int tasks = m_config.kvHeads * tasksPerHead;
     const int rows = std::min(perTask, m_tokens) * group;
@@ -233,8 +300,14 @@ void CpuBackend::attend(int layer) {
         task.queryStride = width;
         task.tokens = std::min(perTask, m_tokens - firstToken);
         task.firstPosition = m_start + firstToken;
-        task.firstSegment = split ? part : 0;
-        task.segments = split ? 1 : chunksOf(task.firstPosition + task.tokens, kAttentionSegment);
+        task.window = m_config.slidingWindow;
+        task.firstSegment = split ? firstSegment + part : segmentOfFirstKey(task.firstPosition);
+        task.segments =
+            split ? 1 : chunksOf(task.firstPosition + task.tokens, kAttentionSegment) - task.firstSegment;
+        if (!m_biases.empty()) {
+            task.biases = m_biases.data() + static_cast<size_t>(task.kvHead * group) * m_biasStride;
+            task.biasStride = m_biasStride;
+        }
         task.scratch = m_scratch[static_cast<size_t>(worker)].data();
         task.state = stateOf(index);
         std::fill_n(task.state.maxima, rows, kNoMaximum);
@@ -268,46 +341,48 @@ void CpuBackend::finishAttention(const AttentionState& state, int firstToken, in
 }
 
 void CpuBackend::project(int layer) {
-    multiplyAdd(m_weights.layers[static_cast<size_t>(layer)].output, m_attended.view(m_tokens), m_x.data(),
-                m_config.hidden);
+    multiply(m_weights.layers[static_cast<size_t>(layer)].output, m_attended.view(m_tokens), m_x.data(),
+             m_config.hidden, true);
 }
 
 void CpuBackend::mlpUp(int layer) {
     const LayerWeights& weights = m_weights.layers[static_cast<size_t>(layer)];
     const Activations in = m_normed.view(m_tokens);
-    const int tiles = weights.gate.tiles(), tileRows = weights.gate.tileRows;
+    const int tiles = weights.up.matrix.tiles();
     const int chunk = tilesPerChunk(tiles, m_pool.threads());
     m_pool.parallelFor(chunksOf(tiles, chunk), [&](int index, int) {
-        float up[kMaxBatch * 16];  // the tile's rows of every token
-        for (int tile = index * chunk; tile < std::min(tiles, (index + 1) * chunk); ++tile) {
-            float* gate = m_hidden.dense.data() + tile * tileRows;
-            m_kernels.multiplyTile(weights.gate, tile, in, gate, m_config.ffn, false);
-            m_kernels.multiplyTile(weights.up, tile, in, up, tileRows, false);
-            const int rows = std::min(tileRows, m_config.ffn - tile * tileRows);
-            for (int t = 0; t < m_tokens; ++t) {
-                m_kernels.siluMultiply(gate + static_cast<size_t>(t) * m_config.ffn, up + t * tileRows, rows);
-            }
-        }
+        for (int tile = index * chunk; tile < std::min(tiles, (index + 1) * chunk); ++tile)
+            activateTile(weights, tile, in);
     });
     forEachToken(m_tokens, [&](int token) { quantizeRow(m_hidden, token); });
 }
 
+/// The tile's rows of h for every token.
+void CpuBackend::activateTile(const LayerWeights& weights, int tile, const Activations& in) {
+    const int tileRows = m_kernels.tileRows, ffn = m_config.ffn;
+    const int rows = std::min(tileRows, ffn - tile * tileRows);
+    const auto activate =
+        m_config.activation == Activation::silu ? m_kernels.siluMultiply : m_kernels.geluMultiply;
+    float up[kMaxBatch * kTileRows];
+    float* h = m_hidden.dense.data() + tile * tileRows;
+    multiplyTile(m_config.gatedMlp ? weights.gate : weights.up, tile, in, h, ffn, false);
+    if (m_config.gatedMlp) multiplyTile(weights.up, tile, in, up, tileRows, false);
+    for (int t = 0; t < m_tokens; ++t, h += ffn) {
+        activate(h, m_config.gatedMlp ? up + t * tileRows : nullptr, rows);
+        if (weights.activationScale == nullptr) continue;
+        for (int r = 0; r < rows; ++r) h[r] /= weights.activationScale[tile * tileRows + r];
+    }
+}
+
 void CpuBackend::mlpDown(int layer) {
-    multiplyAdd(m_weights.layers[static_cast<size_t>(layer)].down, m_hidden.view(m_tokens), m_x.data(),
-                m_config.hidden);
+    multiply(m_weights.layers[static_cast<size_t>(layer)].down, m_hidden.view(m_tokens), m_x.data(),
+             m_config.hidden, true);
 }
 
 void CpuBackend::head(int count, float* logits) {
-    const PackedMatrix& matrix = m_weights.head;
     normInto(m_x.data() + static_cast<size_t>(m_tokens - count) * m_config.hidden, m_weights.outputNorm,
              m_final, count);
-    const Activations in = m_final.view(count);
-    const int chunk = tilesPerChunk(matrix.tiles(), m_pool.threads());
-    m_pool.parallelFor(chunksOf(matrix.tiles(), chunk), [&](int index, int) {
-        for (int tile = index * chunk; tile < std::min(matrix.tiles(), (index + 1) * chunk); ++tile) {
-            m_kernels.multiplyTile(matrix, tile, in, logits + tile * matrix.tileRows, m_config.vocab, false);
-        }
-    });
+    multiply(m_weights.head, m_final.view(count), logits, m_config.vocab, false);
 }
 
 }  // namespace edgechat::inference::cpu

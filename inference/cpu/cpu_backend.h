@@ -29,6 +29,10 @@ class CpuBackend final : public Backend {
     uint64_t weightBytes() const override { return m_weights.memory.bytes(); }
     uint64_t bytesPerToken() const override;
     int threads() const override { return m_pool.threads(); }
+    uint64_t cacheBytes() const { return m_cache.bytes(); }
+    /// Of the activations and of what the operations need beside them.
+    uint64_t scratchBytes() const;
+    int reusable(int tokens) const override;
 
     void embed(std::span<const int> tokens, int start) override;
     void norm(int layer, NormRole role) override;
@@ -48,6 +52,7 @@ class CpuBackend final : public Backend {
         std::vector<int32_t> sums;
         int columns = 0;
         void resize(int tokens, int width);
+        uint64_t bytes() const;
         Activations view(int tokens) const;
     };
 
@@ -56,8 +61,12 @@ class CpuBackend final : public Backend {
     template <class Body>
     void forEachToken(int tokens, Body body);
     void quantizeRow(Operand& operand, int token);
-    void normInto(const float* x, const float* weight, Operand& out, int tokens);
-    void multiplyAdd(const PackedMatrix& matrix, const Activations& in, float* out, int outStride);
+    void normInto(const float* x, const Norm& norm, Operand& out, int tokens);
+    void multiplyTile(const Linear& linear, int tile, const Activations& in, float* out, int outStride,
+                      bool accumulate);
+    void multiply(const Linear& linear, const Activations& in, float* out, int outStride, bool accumulate);
+    void turn(float* x, int heads, int token);
+    void activateTile(const LayerWeights& weights, int tile, const Activations& in);
     void ropeAndStore(int layer, int token);
     void finishAttention(const AttentionState& state, int firstToken, int tokens, int kvHead);
 
@@ -66,7 +75,11 @@ class CpuBackend final : public Backend {
     ThreadPool m_pool;
     Weights m_weights;
     KvCache m_cache;
-    std::vector<float> m_inverseFrequencies;
+    std::vector<float> m_inverseFrequencies;  // RoPE only
+    float m_ropeMagnitude;
+    std::vector<float> m_biases;  // ALiBi only: [heads][m_biasStride], divided by sqrt(headSize)
+    int m_biasStride = 0;
+    int m_written = 0;  // one past the highest position in the cache
 
     // The batch in work.
     int m_tokens = 0, m_start = 0;

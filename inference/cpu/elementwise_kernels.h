@@ -55,6 +55,56 @@ void rmsNorm(const float* x, const float* weight, int columns, float eps, float*
 }
 
 template <class Simd>
+void layerNorm(const float* x, const float* weight, const float* bias, int columns, float eps, float* out) {
+    using F = typename Simd::F;
+    F sums = Simd::zero();
+    float rest = 0;
+    forEach<Simd>(
+        columns, [&](int i) { sums = Simd::add(sums, Simd::load(x + i)); }, [&](int i) { rest += x[i]; });
+    const float mean = (Simd::sum(sums) + rest) / static_cast<float>(columns);
+    F squares = Simd::zero();
+    rest = 0;
+    forEach<Simd>(
+        columns,
+        [&](int i) {
+            const F centred = Simd::sub(Simd::load(x + i), Simd::set1(mean));
+            squares = Simd::fma(centred, centred, squares);
+        },
+        [&](int i) { rest += (x[i] - mean) * (x[i] - mean); });
+    const float variance = (Simd::sum(squares) + rest) / static_cast<float>(columns);
+    const float factor = 1.0f / __builtin_sqrtf(variance + eps);
+    forEach<Simd>(
+        columns,
+        [&](int i) {
+            const F centred = Simd::mul(Simd::sub(Simd::load(x + i), Simd::set1(mean)), Simd::set1(factor));
+            Simd::store(out + i, Simd::fma(centred, Simd::load(weight + i),
+                                           bias != nullptr ? Simd::load(bias + i) : Simd::zero()));
+        },
+        [&](int i) { out[i] = (x[i] - mean) * factor * weight[i] + (bias != nullptr ? bias[i] : 0.0f); });
+}
+
+template <class Simd>
+void ropeHalves(float* x, int heads, int headSize, const float* cosines, const float* sines) {
+    using F = typename Simd::F;
+    const int half = headSize / 2;
+    for (int head = 0; head < heads; ++head, x += headSize) {
+        forEach<Simd>(
+            half,
+            [&](int i) {
+                const F a = Simd::load(x + i), b = Simd::load(x + half + i);
+                const F cosine = Simd::load(cosines + i), sine = Simd::load(sines + i);
+                Simd::store(x + i, Simd::sub(Simd::mul(a, cosine), Simd::mul(b, sine)));
+                Simd::store(x + half + i, Simd::fma(b, cosine, Simd::mul(a, sine)));
+            },
+            [&](int i) {
+                const float a = x[i], b = x[half + i];
+                x[i] = a * cosines[i] - b * sines[i];
+                x[half + i] = b * cosines[i] + a * sines[i];
+            });
+    }
+}
+
+template <class Simd>
 void ropeAdjacent(float* x, int heads, int headSize, const float* cosines, const float* sines) {
     for (int head = 0; head < heads; ++head, x += headSize) {
         int i = 0;
@@ -73,20 +123,48 @@ void ropeAdjacent(float* x, int heads, int headSize, const float* cosines, const
     }
 }
 
-template <class Simd>
-void siluMultiply(float* gate, const float* up, int count) {
+struct Silu {
+    template <class Simd>
+    static typename Simd::F of(typename Simd::F x) {
+        const typename Simd::F one = Simd::set1(1.0f);
+        return Simd::mul(x, Simd::div(one, Simd::add(one, exponential<Simd>(Simd::sub(Simd::zero(), x)))));
+    }
+};
+
+/// x (1 + erf(x / sqrt 2)) / 2 with erfc(z) = (a1 t + ... + a5 t^5) e^(-z^2), t = 1 / (1 + p z), to 1.5e-7
+/// (Abramowitz and Stegun 7.1.26). Taken from erfc on the side of x, so that nothing cancels.
+struct Gelu {
+    template <class Simd>
+    static typename Simd::F of(typename Simd::F x) {
+        using F = typename Simd::F;
+        const F one = Simd::set1(1.0f);
+        const F z = Simd::mul(Simd::abs(x), Simd::set1(0.707106781f));
+        const F t = Simd::div(one, Simd::fma(z, Simd::set1(0.3275911f), one));
+        F tail = Simd::set1(1.061405429f);
+        tail = Simd::fma(tail, t, Simd::set1(-1.453152027f));
+        tail = Simd::fma(tail, t, Simd::set1(1.421413741f));
+        tail = Simd::fma(tail, t, Simd::set1(-0.284496736f));
+        tail = Simd::fma(tail, t, Simd::set1(0.254829592f));
+        tail = Simd::mul(tail, t);
+        tail = Simd::mul(tail, exponential<Simd>(Simd::sub(Simd::zero(), Simd::mul(z, z))));
+        // x > 0: x - x tail / 2; else x tail / 2: the positive part of x minus |x| tail / 2.
+        const F half = Simd::mul(Simd::mul(Simd::abs(x), Simd::set1(0.5f)), tail);
+        return Simd::sub(Simd::max(x, Simd::zero()), half);
+    }
+};
+
+template <class Simd, class Activation>
+void activateMultiply(float* gate, const float* up, int count) {
     using F = typename Simd::F;
-    const F one = Simd::set1(1.0f);
     int i = 0;
     for (; i + Simd::kLanes <= count; i += Simd::kLanes) {
-        const F g = Simd::load(gate + i);
-        const F sigmoid = Simd::div(one, Simd::add(one, exponential<Simd>(Simd::sub(Simd::zero(), g))));
-        Simd::store(gate + i, Simd::mul(Simd::mul(g, sigmoid), Simd::load(up + i)));
+        const F activated = Activation::template of<Simd>(Simd::load(gate + i));
+        Simd::store(gate + i, up != nullptr ? Simd::mul(activated, Simd::load(up + i)) : activated);
     }
     if (i < count) {
         float g[Simd::kLanes] = {}, u[Simd::kLanes] = {};
-        for (int j = i; j < count; ++j) g[j - i] = gate[j], u[j - i] = up[j];
-        siluMultiply<Simd>(g, u, Simd::kLanes);
+        for (int j = i; j < count; ++j) g[j - i] = gate[j], u[j - i] = up != nullptr ? up[j] : 1.0f;
+        activateMultiply<Simd, Activation>(g, u, Simd::kLanes);
         for (int j = i; j < count; ++j) gate[j] = g[j - i];
     }
 }

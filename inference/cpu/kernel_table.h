@@ -12,9 +12,20 @@ namespace {
 
 template <class Simd>
 constexpr Kernels makeKernels() {
-    return {Simd::kName,   Simd::kLanes,         multiplyTile<Simd>, quantize<Simd>,
-            rmsNorm<Simd>, ropeAdjacent<Simd>,   siluMultiply<Simd>, scaleBy<Simd>,
-            attend<Simd>,  mergeAttention<Simd>, storeKv<Simd>};
+    return {Simd::kName,
+            Simd::kLanes,
+            multiplyTile<Simd>,
+            quantize<Simd>,
+            rmsNorm<Simd>,
+            layerNorm<Simd>,
+            ropeAdjacent<Simd>,
+            ropeHalves<Simd>,
+            activateMultiply<Simd, Silu>,
+            activateMultiply<Simd, Gelu>,
+            scaleBy<Simd>,
+            attend<Simd>,
+            mergeAttention<Simd>,
+            storeKv<Simd>};
 }
 
 }  // namespace

@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "inference/cpu/packed_matrix.h"
+#include "inference/model/memory_plan.h"
 
 namespace edgechat::inference::cpu {
 
-constexpr int kKeyBlock = 16;           ///< tokens whose keys are interleaved in the cache
-constexpr int kAttentionBlock = 64;     ///< keys scored at once
-constexpr int kAttentionSegment = 256;  ///< keys with a softmax of their own; segments are merged in order
-constexpr int kMaxHeadSize = 256;       ///< the kernels keep one head on the stack
+constexpr int kKeyBlock = 16;             ///< tokens whose keys are interleaved in the cache
+constexpr int kAttentionBlock = kKeyRun;  ///< keys scored at once
+constexpr int kAttentionSegment = 256;    ///< keys with a softmax of their own; segments are merged in order
+constexpr int kMaxHeadSize = 256;         ///< the kernels keep one head on the stack
 
 /// Inputs of a matrix product for `tokens` rows of `columns`. A value is scale * (128 * high + low): 15 bits
 /// in two int8 products. Against the fp32 model (starter model, 10,240 tokens of plain text) one int8 a value
@@ -42,7 +43,7 @@ struct KvView {
     const void* values = nullptr;  ///< [kvHeads][capacity][paddedHead(headSize)], the padding zero
     const uint16_t* keyScales = nullptr;    ///< int8 only: [kvHeads][capacity] fp16
     const uint16_t* valueScales = nullptr;  ///< int8 only: [kvHeads][capacity] fp16
-    int capacity = 0;
+    int capacity = 0;  ///< positions, whole attention blocks; position p lies at p % capacity
 };
 
 /// Running softmax of rows (token-major, then head of the group): maximum, sum and weighted values.
@@ -61,8 +62,11 @@ struct AttentionTask {
     const float* queries = nullptr;  ///< first token's first head of the group; scaled by 1/sqrt(headSize)
     int queryStride = 0;             ///< floats from token to token
     int tokens = 0;
-    int firstPosition = 0;  ///< of the first token; token t sees keys 0 .. firstPosition + t
+    int firstPosition = 0;  ///< of the first token
+    int window = 0;         ///< a token sees itself and the window - 1 keys before it; 0: all before it
     int firstSegment = 0, segments = 0;
+    const float* biases = nullptr;  ///< ALiBi: [group][biasStride] by position, added to the scores; or null
+    int biasStride = 0;
     float* scratch = nullptr;  ///< attentionScratchFloats() of these rows
     AttentionState state;
 };
@@ -85,10 +89,16 @@ struct Kernels {
                          int outStride, bool accumulate);
     void (*quantize)(const float* x, int columns, const QuantizedRow& out);
     void (*rmsNorm)(const float* x, const float* weight, int columns, float eps, float* out);
-    /// Turns the pairs (2i, 2i+1) of each head by the angle of position: cosines and sines [headSize / 2].
+    /// (x - mean) / sqrt(variance + eps) * weight + bias; `bias` may be null.
+    void (*layerNorm)(const float* x, const float* weight, const float* bias, int columns, float eps,
+                      float* out);
+    /// Turns the pairs (2i, 2i+1), or (i, i + headSize/2), of each head by the angle of position: cosines and
+    /// sines [headSize / 2].
     void (*ropeAdjacent)(float* x, int heads, int headSize, const float* cosines, const float* sines);
-    /// gate[i] = silu(gate[i]) * up[i]
+    void (*ropeHalves)(float* x, int heads, int headSize, const float* cosines, const float* sines);
+    /// gate[i] = silu(gate[i]) * up[i], or the same with gelu; `up` null: 1
     void (*siluMultiply)(float* gate, const float* up, int count);
+    void (*geluMultiply)(float* gate, const float* up, int count);
     void (*scale)(float* x, float factor, int count);
     /// Processes the task's segments in order and merges them into its state, which the caller set to
     /// kNoMaximum, 0 and 0.
@@ -100,11 +110,6 @@ struct Kernels {
 };
 
 constexpr float kNoMaximum = -1e30f;
-
-/// Elements from one value row to the next: whole vectors of every instruction set.
-constexpr int paddedHead(int headSize) {
-    return (headSize + 15) / 16 * 16;
-}
 
 constexpr int attentionScratchFloats(int headSize, int rows) {
     return kAttentionBlock * (headSize + paddedHead(headSize))  // keys and values of a block in fp32

@@ -9,11 +9,11 @@ size_t roundUp(size_t bytes) {
 
 }  // namespace
 
-KvCache::KvCache(const ModelConfig& config, int capacity, KvKind kind)
+KvCache::KvCache(const ModelConfig& config, int context, KvKind kind)
     : m_kind(kind),
       m_kvHeads(config.kvHeads),
       m_headSize(config.headSize),
-      m_capacity((capacity + kAttentionBlock - 1) / kAttentionBlock * kAttentionBlock) {
+      m_capacity(keptPositions(config, context)) {
     const size_t tokens = static_cast<size_t>(m_kvHeads) * m_capacity;
     m_values = roundUp(tokens * m_headSize * elementBytes());
     m_keyScales = m_values + roundUp(tokens * paddedHead(m_headSize) * elementBytes());
@@ -37,6 +37,7 @@ KvView KvCache::view(int layer) const {
 }
 
 KvSlot KvCache::slot(int layer, int kvHead, int position) const {
+    position %= m_capacity;
     const size_t base = m_layerBytes * static_cast<size_t>(layer);
     const size_t head = static_cast<size_t>(kvHead) * m_capacity;
     const size_t block = (head + position / kKeyBlock * kKeyBlock) * m_headSize;

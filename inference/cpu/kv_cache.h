@@ -1,5 +1,6 @@
 // Keys and values of all layers, in the layout that the attention kernels read (KvView). Memory is taken as
-// positions are written, not when the cache is made.
+// positions are written, not when the cache is made. With a sliding window it is a ring: position p lies at
+// p % capacity, and what no token can see any more is overwritten.
 #pragma once
 
 #include "inference/cpu/aligned_buffer.h"
@@ -10,10 +11,12 @@ namespace edgechat::inference::cpu {
 
 class KvCache {
   public:
-    /// `capacity` in tokens is rounded up to a whole block of keys.
-    KvCache(const ModelConfig& config, int capacity, KvKind kind);
+    /// Has room for keptPositions(config, context).
+    KvCache(const ModelConfig& config, int context, KvKind kind);
 
     bool allocated() const { return m_buffer.data() != nullptr; }
+    int capacity() const { return m_capacity; }
+    uint64_t bytes() const { return m_buffer.bytes(); }
     KvView view(int layer) const;
     KvSlot slot(int layer, int kvHead, int position) const;
 

@@ -24,7 +24,23 @@ typename Simd::I product(const typename Simd::Weights& weights, const int8_t* a,
     return Simd::dot4(weights, a, start);
 }
 
-/// kTokens tokens at once: a group's weights are unpacked once and stay in registers.
+/// The scale and offset of one group's weights, per row.
+template <class Simd>
+struct GroupScale {
+    typename Simd::F scale, offset;
+};
+
+template <class Simd, PackedKind kKind>
+GroupScale<Simd> loadGroupScale(const std::byte* p) {
+    const typename Simd::F scale = Simd::loadHalf(p);
+    if constexpr (kKind == PackedKind::q4Offset) return {scale, Simd::loadHalf(p + 2 * Simd::kLanes)};
+    if constexpr (kKind == PackedKind::q4Zero) {
+        return {scale, Simd::mul(scale, Simd::sub(Simd::zero(), Simd::loadInt8(p + 2 * Simd::kLanes)))};
+    }
+    return {scale, Simd::zero()};
+}
+
+/// kTokens tokens at once: 32 inputs' weights are unpacked once and stay in registers.
 /// y[r] = sum over groups of scaleA * scaleW * (dot - zero * sumA) + offsetW * scaleA * sumA
 template <class Simd, PackedKind kKind, int kTokens>
 void multiplyQuantized(const PackedMatrix& matrix, int tile, const Activations& in, int firstToken,
@@ -32,9 +48,13 @@ void multiplyQuantized(const PackedMatrix& matrix, int tile, const Activations& 
     using F = typename Simd::F;
     using I = typename Simd::I;
     constexpr bool k8 = kKind == PackedKind::q8;
+    constexpr bool kHasOffset = kKind == PackedKind::q4Offset || kKind == PackedKind::q4Zero;
     constexpr int kZero = k8 ? Simd::kZeroOfQ8 : (kKind == PackedKind::q4Centred ? 8 : 0);
+    constexpr int kQuantBytes = (k8 ? kGroup : kGroup / 2) * Simd::kLanes;
+    constexpr int kScaleBytes = scaleBytes(kKind) * Simd::kLanes;
     const int groups = matrix.groups();
-    const size_t recordBytes = packedGroupBytes(kKind, Simd::kLanes);
+    // q4Zero has its scales before one or more runs of 32 inputs, the others after the one that they have.
+    const int runs = kKind == PackedKind::q4Zero ? matrix.groupSize / kGroup : 1;
     const std::byte* record = matrix.tile(tile);
     const int8_t* high = in.high + static_cast<size_t>(firstToken) * in.columns;
     const int8_t* low = in.low + static_cast<size_t>(firstToken) * in.columns;
@@ -43,29 +63,31 @@ void multiplyQuantized(const PackedMatrix& matrix, int tile, const Activations& 
 
     F total[kTokens];
     for (int t = 0; t < kTokens; ++t) total[t] = Simd::zero();
-    for (int group = 0; group < groups; ++group, record += recordBytes) {
-        typename Simd::Weights weights;
-        const std::byte* scale = record + (k8 ? kGroup : kGroup / 2) * Simd::kLanes;
-        if constexpr (k8) {
-            Simd::unpack8(record, weights);
-        } else {
-            Simd::unpack4(record, weights);
-        }
-        const F weightScale = Simd::loadHalf(scale);
-        const F weightOffset =
-            kKind == PackedKind::q4Offset ? Simd::loadHalf(scale + 2 * Simd::kLanes) : Simd::zero();
+    for (int group = 0; group < groups;) {
+        const std::byte* quants = record + (kKind == PackedKind::q4Zero ? kScaleBytes : 0);
+        const GroupScale<Simd> weight =
+            loadGroupScale<Simd, kKind>(record + (kKind == PackedKind::q4Zero ? 0 : kQuantBytes));
+        record += kScaleBytes + static_cast<size_t>(runs) * kQuantBytes;
+        for (int run = 0; run < runs; ++run, ++group, quants += kQuantBytes) {
+            typename Simd::Weights weights;
+            if constexpr (k8) {
+                Simd::unpack8(quants, weights);
+            } else {
+                Simd::unpack4(quants, weights);
+            }
 #pragma GCC unroll 16
-        for (int t = 0; t < kTokens; ++t) {
-            const size_t first = static_cast<size_t>(t) * in.columns + group * kGroup;
-            const int32_t sum = sums[t * groups + group];
-            const I dot = Simd::addScaled128(product<Simd, k8>(weights, high + first, 0),
-                                             product<Simd, k8>(weights, low + first, -kZero * sum));
-            const float activationScale = scales[t * groups + group];
-            total[t] =
-                Simd::fma(Simd::toFloat(dot), Simd::mul(weightScale, Simd::set1(activationScale)), total[t]);
-            if constexpr (kKind == PackedKind::q4Offset) {
-                total[t] =
-                    Simd::fma(weightOffset, Simd::set1(activationScale * static_cast<float>(sum)), total[t]);
+            for (int t = 0; t < kTokens; ++t) {
+                const size_t first = static_cast<size_t>(t) * in.columns + group * kGroup;
+                const int32_t sum = sums[t * groups + group];
+                const I dot = Simd::addScaled128(product<Simd, k8>(weights, high + first, 0),
+                                                 product<Simd, k8>(weights, low + first, -kZero * sum));
+                const float activationScale = scales[t * groups + group];
+                total[t] = Simd::fma(Simd::toFloat(dot), Simd::mul(weight.scale, Simd::set1(activationScale)),
+                                     total[t]);
+                if constexpr (kHasOffset) {
+                    total[t] = Simd::fma(weight.offset, Simd::set1(activationScale * static_cast<float>(sum)),
+                                         total[t]);
+                }
             }
         }
     }
@@ -133,6 +155,9 @@ void multiplyTile(const PackedMatrix& matrix, int tile, const Activations& in, f
         case PackedKind::q4Offset:
             return multiplyTokens<Simd, PackedKind::q4Offset, kTokens>(matrix, tile, in, 0, out, outStride,
                                                                        accumulate);
+        case PackedKind::q4Zero:
+            return multiplyTokens<Simd, PackedKind::q4Zero, kTokens>(matrix, tile, in, 0, out, outStride,
+                                                                     accumulate);
         case PackedKind::q8:
             return multiplyTokens<Simd, PackedKind::q8, kTokens>(matrix, tile, in, 0, out, outStride,
                                                                  accumulate);

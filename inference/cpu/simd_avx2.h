@@ -70,6 +70,11 @@ struct Avx2 {
         const __m256i keep = _mm256_cmpgt_epi32(_mm256_set1_epi32(first), lanes);
         return _mm256_blendv_ps(set1(value), x, _mm256_castsi256_ps(keep));
     }
+    static F replaceBefore(F x, int end, float value) {
+        const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+        const __m256i replaced = _mm256_cmpgt_epi32(_mm256_set1_epi32(end), lanes);
+        return _mm256_blendv_ps(x, set1(value), _mm256_castsi256_ps(replaced));
+    }
     static F swapPairs(F x) { return _mm256_permute_ps(x, 0xb1); }
     static F alternateSign(F x) {
         return _mm256_xor_ps(x, _mm256_castsi256_ps(_mm256_set1_epi64x(0x80000000)));

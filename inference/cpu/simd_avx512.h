@@ -60,6 +60,11 @@ struct Avx512 {
         const int keep = first <= 0 ? 0 : (1 << first) - 1;
         return _mm512_mask_blend_ps(static_cast<__mmask16>(keep), set1(value), x);
     }
+    /// lane i < end ? value : x; end > 0
+    static F replaceBefore(F x, int end, float value) {
+        const int replaced = end >= kLanes ? 0xffff : (1 << end) - 1;
+        return _mm512_mask_blend_ps(static_cast<__mmask16>(replaced), x, set1(value));
+    }
     /// Swaps neighbours: (1, 0, 3, 2, ...).
     static F swapPairs(F x) { return _mm512_permute_ps(x, 0xb1); }
     /// (-x0, x1, -x2, x3, ...)

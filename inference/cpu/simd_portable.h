@@ -126,6 +126,9 @@ struct Portable {
     static F replaceFrom(F x, int first, float value) {
         return each([&](int i) { return i >= first ? value : x.lane[i]; });
     }
+    static F replaceBefore(F x, int end, float value) {
+        return each([&](int i) { return i < end ? value : x.lane[i]; });
+    }
     static F swapPairs(F x) {
         return each([&](int i) { return x.lane[i ^ 1]; });
     }

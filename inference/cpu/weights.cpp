@@ -9,7 +9,6 @@ namespace edgechat::inference::cpu {
 namespace {
 
 constexpr uint64_t kChunkBytes = 16u << 20;
-constexpr size_t kAlignment = 64;
 
 size_t aligned(size_t bytes) {
     return (bytes + kAlignment - 1) / kAlignment * kAlignment;
@@ -65,31 +64,42 @@ class Loader {
             place.matrix->data = next;
             next += aligned(place.matrix->bytes());
         }
-        if (!m_checkpoint.tensors().head) weights.head = weights.embedding;
+        if (!m_checkpoint.tensors().head) weights.head.matrix = weights.embedding;
         m_checkpoint.dropPageCache();
         return weights;
     }
 
   private:
+    void list(const NormTensors& from, Norm& to) {
+        m_vectors.push_back({&from.weight, &to.weight});
+        if (from.bias) m_vectors.push_back({&*from.bias, &to.bias});
+    }
+
+    void list(const LinearTensors& from, Linear& to) {
+        m_matrices.push_back({&from.weight, &to.matrix});
+        if (from.bias) m_vectors.push_back({&*from.bias, &to.bias});
+    }
+
     void listPlaces(Weights& weights) {
         const ModelTensors& tensors = m_checkpoint.tensors();
         m_matrices.push_back({&tensors.embedding, &weights.embedding});
-        m_vectors.push_back({&tensors.outputNorm, &weights.outputNorm});
+        list(tensors.outputNorm, weights.outputNorm);
         weights.layers.resize(tensors.layers.size());
         for (size_t i = 0; i < tensors.layers.size(); ++i) {
             const LayerTensors& from = tensors.layers[i];
             LayerWeights& to = weights.layers[i];
-            m_vectors.push_back({&from.attentionNorm, &to.attentionNorm});
-            m_vectors.push_back({&from.mlpNorm, &to.mlpNorm});
-            for (const MatrixPlace& place :
-                 {MatrixPlace{&from.query, &to.query}, MatrixPlace{&from.key, &to.key},
-                  MatrixPlace{&from.value, &to.value}, MatrixPlace{&from.output, &to.output},
-                  MatrixPlace{&from.gate, &to.gate}, MatrixPlace{&from.up, &to.up},
-                  MatrixPlace{&from.down, &to.down}}) {
-                m_matrices.push_back(place);
-            }
+            list(from.attentionNorm, to.attentionNorm);
+            if (from.mlpNorm) list(*from.mlpNorm, to.mlpNorm);
+            list(from.query, to.query);
+            list(from.key, to.key);
+            list(from.value, to.value);
+            list(from.output, to.output);
+            if (from.gate) list(*from.gate, to.gate);
+            list(from.up, to.up);
+            list(from.down, to.down);
+            if (from.activationScale) m_vectors.push_back({&*from.activationScale, &to.activationScale});
         }
-        if (tensors.head) m_matrices.push_back({&*tensors.head, &weights.head});
+        if (tensors.head) list(*tensors.head, weights.head);
     }
 
     // Reads whole tiles of rows, at most about kChunkBytes at a time, and packs them on all threads.
@@ -109,8 +119,8 @@ class Loader {
             m_pool.parallelFor(tiles, [&](int tile, int) {
                 const int row = tile * matrix.tileRows;
                 const int valid = static_cast<int>(std::min<int64_t>(matrix.tileRows, rows - row));
-                if (!packTile(matrix, m_chunk.data() + tensor.rowBytes() * static_cast<size_t>(row), valid,
-                              out + matrix.tileBytes * static_cast<size_t>(firstTile + tile))) {
+                if (!packTile(matrix, tensor, m_chunk.data() + tensor.rowBytes() * static_cast<size_t>(row),
+                              valid, out + matrix.tileBytes * static_cast<size_t>(firstTile + tile))) {
                     finite.store(false, std::memory_order_relaxed);
                 }
             });

@@ -12,16 +12,26 @@
 
 namespace edgechat::inference::cpu {
 
+struct Norm {
+    const float* weight = nullptr;  ///< [hidden]; null: the layer has no such norm
+    const float* bias = nullptr;    ///< [hidden] or null
+};
+
+struct Linear {
+    PackedMatrix matrix;
+    const float* bias = nullptr;  ///< [rows] or null
+};
+
 struct LayerWeights {
-    const float* attentionNorm = nullptr;  ///< [hidden]
-    const float* mlpNorm = nullptr;        ///< [hidden]
-    PackedMatrix query, key, value, output, gate, up, down;
+    Norm attentionNorm, mlpNorm;
+    Linear query, key, value, output, gate, up, down;
+    const float* activationScale = nullptr;  ///< [ffn] or null
 };
 
 struct Weights {
     PackedMatrix embedding;
-    PackedMatrix head;  ///< the embedding itself when tied
-    const float* outputNorm = nullptr;
+    Linear head;  ///< the embedding itself when tied
+    Norm outputNorm;
     std::vector<LayerWeights> layers;
     AlignedBuffer memory;
 

@@ -9,31 +9,69 @@
 #include <string>
 #include <vector>
 
+#include "inference/model/data_file.h"
 #include "inference/model/model_config.h"
 #include "inference/model/tensor.h"
 #include "inference/result.h"
 
 namespace edgechat::inference {
 
-/// One decoder layer's tensors by their role. A matrix is [output, input].
+struct NormTensors {
+    TensorInfo weight;               ///< [hidden]
+    std::optional<TensorInfo> bias;  ///< [hidden]; LayerNorm only
+};
+
+/// y = weight x + bias
+struct LinearTensors {
+    TensorInfo weight;               ///< [output, input]
+    std::optional<TensorInfo> bias;  ///< [output]
+};
+
+/// One decoder layer's tensors by their role, with the shapes of the weights. Queries, keys and values are
+/// three views where a checkpoint fuses them. The names of views are the fused tensor's with a mark behind
+/// it.
 struct LayerTensors {
-    TensorInfo attentionNorm;  ///< [hidden]
-    TensorInfo query;          ///< [heads * headSize, hidden]
-    TensorInfo key;            ///< [kvHeads * headSize, hidden]
-    TensorInfo value;          ///< [kvHeads * headSize, hidden]
-    TensorInfo output;         ///< [hidden, heads * headSize]
-    TensorInfo mlpNorm;        ///< [hidden]
-    TensorInfo gate;           ///< [ffn, hidden]
-    TensorInfo up;             ///< [ffn, hidden]
-    TensorInfo down;           ///< [hidden, ffn]
+    NormTensors attentionNorm;
+    LinearTensors query;   ///< [heads * headSize, hidden]
+    LinearTensors key;     ///< [kvHeads * headSize, hidden]
+    LinearTensors value;   ///< [kvHeads * headSize, hidden]
+    LinearTensors output;  ///< [hidden, heads * headSize]
+    std::optional<NormTensors>
+        mlpNorm;                        ///< absent: the MLP reads what attentionNorm gave (parallel residual)
+    std::optional<LinearTensors> gate;  ///< [ffn, hidden]; only with ModelConfig::gatedMlp
+    LinearTensors up;                   ///< [ffn, hidden]
+    LinearTensors down;                 ///< [hidden, ffn]
+    std::optional<TensorInfo> activationScale;  ///< [ffn] of AWQ: act(...) is divided by it before `down`
 };
 
 struct ModelTensors {
-    TensorInfo embedding;            ///< [vocab, hidden]
-    TensorInfo outputNorm;           ///< [hidden]
-    std::optional<TensorInfo> head;  ///< [vocab, hidden]; absent when tied to the embedding
+    TensorInfo embedding;  ///< [vocab, hidden]
+    NormTensors outputNorm;
+    std::optional<LinearTensors> head;  ///< [vocab, hidden]; absent when tied to the embedding
     std::vector<LayerTensors> layers;
 };
+
+/// Calls visit(const TensorInfo&) for every matrix and vector, each once.
+template <class Visit>
+void forEachTensor(const ModelTensors& tensors, const Visit& visit) {
+    const auto both = [&visit](const auto& pair) {
+        visit(pair.weight);
+        if (pair.bias) visit(*pair.bias);
+    };
+    visit(tensors.embedding);
+    for (const LayerTensors& layer : tensors.layers) {
+        both(layer.attentionNorm);
+        for (const LinearTensors* linear : {&layer.query, &layer.key, &layer.value, &layer.output})
+            both(*linear);
+        if (layer.mlpNorm) both(*layer.mlpNorm);
+        if (layer.gate) both(*layer.gate);
+        both(layer.up);
+        both(layer.down);
+        if (layer.activationScale) visit(*layer.activationScale);
+    }
+    both(tensors.outputNorm);
+    if (tensors.head) both(*tensors.head);
+}
 
 /// What a vocabulary entry is, numbered as GGUF's tokenizer.ggml.token_type.
 enum class TokenType { normal = 1, unknown = 2, control = 3, userDefined = 4, unused = 5, byte = 6 };
@@ -52,48 +90,61 @@ struct TokenizerData {
     bool addSpacePrefix = true;
 };
 
+/// What the reader of one kind of checkpoint found.
+struct CheckpointContent {
+    ModelConfig config;
+    ModelTensors tensors;
+    std::vector<TensorInfo> allTensors;      ///< as stored, in file order
+    std::optional<TokenizerData> tokenizer;  ///< absent for a folder, whose tokenizer has files of its own
+    std::string chatTemplate;
+    std::vector<std::shared_ptr<const DataFile>> files;  ///< those that hold weights
+    std::vector<std::string> warnings;  ///< sentences for a person about what was odd and how it was taken
+};
+
 /// An opened checkpoint. Reading is positional, so one object may be read from several threads.
 class Checkpoint {
   public:
-    /// Opens a GGUF file and checks everything that can be checked without reading the weights: every count
-    /// against the file's size before memory is taken, every shape against the configuration.
+    /// Opens a GGUF file or a Hugging Face folder and checks everything that can be checked without reading
+    /// the weights: every count against the file's size before memory is taken, every shape against the
+    /// configuration.
     static Result<std::unique_ptr<Checkpoint>> open(const std::filesystem::path& path);
-    /// Opens a GGUF file of any architecture for its tokenizer and chat template alone; it may lack tensors,
-    /// and config() holds only names.
+    /// Opens a GGUF file of any architecture, or a folder, for its tokenizer and chat template alone; it may
+    /// lack tensors, and config() holds only names.
     static Result<std::unique_ptr<Checkpoint>> openVocabulary(const std::filesystem::path& path);
-    ~Checkpoint();
-    Checkpoint(const Checkpoint&) = delete;
-    Checkpoint& operator=(const Checkpoint&) = delete;
+
+    /// A checkpoint made of parts that need no further checks.
+    /// @param path  for messages
+    static std::unique_ptr<Checkpoint> fromContent(std::filesystem::path path, CheckpointContent content);
 
     const std::filesystem::path& path() const { return m_path; }
-    const ModelConfig& config() const { return m_config; }
-    const ModelTensors& tensors() const { return m_tensors; }
-    const std::vector<TensorInfo>& allTensors() const { return m_allTensors; }  ///< in file order
-    const TokenizerData& tokenizer() const { return m_tokenizer; }
-    const std::string& chatTemplate() const { return m_chatTemplate; }  ///< Jinja source, empty if none
-    uint64_t fileBytes() const { return m_fileBytes; }
+    const ModelConfig& config() const { return m_content.config; }
+    const ModelTensors& tensors() const { return m_content.tensors; }
+    const std::vector<TensorInfo>& allTensors() const { return m_content.allTensors; }
+    /// The tokenizer inside a GGUF file; null for a folder.
+    const TokenizerData* tokenizer() const { return m_content.tokenizer ? &*m_content.tokenizer : nullptr; }
+    const std::string& chatTemplate() const {
+        return m_content.chatTemplate;
+    }  ///< Jinja source, empty if none
+    const std::vector<std::string>& warnings() const { return m_content.warnings; }
+    /// Those that hold weights; the first one of a split file first.
+    const std::vector<std::shared_ptr<const DataFile>>& files() const { return m_content.files; }
+    uint64_t fileBytes() const;  ///< of files() together
 
-    /// Reads rows [firstRow, firstRow + rowCount) of a tensor as stored into `out` (rowCount * rowBytes()).
-    /// Fails when the file was cut short or went away since it was opened.
+    /// Reads rows [firstRow, firstRow + rowCount) of a tensor as its type says into `out` (rowCount *
+    /// rowBytes()). Fails when a file was cut short or went away since it was opened, and when a scale or
+    /// value is not a finite number.
     Result<void> readRows(const TensorInfo& tensor, int64_t firstRow, int64_t rowCount, std::byte* out) const;
     /// Reads a whole vector as fp32.
     Result<std::vector<float>> readVector(const TensorInfo& tensor) const;
-    /// Tells the kernel that the file's pages are not needed any more.
+    /// Tells the kernel that the files' pages are not needed any more.
     void dropPageCache() const;
 
   private:
-    Checkpoint() = default;
-    static Result<std::unique_ptr<Checkpoint>> openFile(const std::filesystem::path& path,
-                                                        bool vocabularyOnly);
+    Checkpoint(std::filesystem::path path, CheckpointContent content)
+        : m_path(std::move(path)), m_content(std::move(content)) {}
 
     std::filesystem::path m_path;
-    int m_file = -1;
-    uint64_t m_fileBytes = 0;
-    ModelConfig m_config;
-    ModelTensors m_tensors;
-    std::vector<TensorInfo> m_allTensors;
-    TokenizerData m_tokenizer;
-    std::string m_chatTemplate;
+    CheckpointContent m_content;
 };
 
 }  // namespace edgechat::inference

@@ -90,11 +90,17 @@ void checkMerges(GgufFields& fields, const std::vector<std::string>& merges) {
 
 }  // namespace
 
-Result<TokenizerData> takeVocabulary(GgufContainer& container, const std::string& fileName) {
+Result<TokenizerData> takeVocabulary(GgufContainer& container, const std::string& fileName,
+                                     std::vector<std::string>& warnings) {
     GgufFields fields(container, fileName);
     TokenizerData data;
     data.model = fields.text("tokenizer.ggml.model");
     data.preTokenizer = fields.textOr("tokenizer.ggml.pre", "default");
+    if (data.model == "gpt2" && !fields.has("tokenizer.ggml.pre")) {
+        warnings.push_back(
+            "the file does not say how its tokenizer cuts words (tokenizer.ggml.pre); the \"default\" way is "
+            "taken, and texts may get other tokens than the model was trained with");
+    }
     const auto* tokens = fields.texts("tokenizer.ggml.tokens");
     if (!tokens) fields.fail("tokenizer.ggml.tokens", "no such key", "an array of texts");
     if (fields.ok() && tokens->empty()) fields.fail("tokenizer.ggml.tokens", "0 tokens", "a vocabulary");

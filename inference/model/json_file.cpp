@@ -96,7 +96,9 @@ Result<nlohmann::json> parseJson(std::string_view text, const std::string& fileN
         return true;
     };
     nlohmann::json value = nlohmann::json::parse(text.begin(), text.end(), watch, false);
-    if (value.is_discarded()) return failure(what, fileName, "", "something that is not JSON", "a JSON file");
+    // The parser takes NUL for the end of its input.
+    if (value.is_discarded() || text.find('\0') != std::string_view::npos)
+        return failure(what, fileName, "", "something that is not JSON", "a JSON file");
     if (!twice.empty()) {
         return failure(what, fileName, quotedForMessage(twice), "the key twice", "every key once");
     }

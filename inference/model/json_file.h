@@ -1,4 +1,5 @@
-// The JSON files that come with a model, which anybody may have written: bounded in size and depth, no key twice.
+// The JSON files that come with a model, which anybody may have written: bounded in size and depth, no key
+// twice.
 #pragma once
 
 #include <cstdint>

@@ -4,55 +4,64 @@
 #include <fstream>
 #include <string>
 
+#include "inference/model/packing.h"
+
 namespace edgechat::inference {
 
 namespace {
 
 constexpr int kDefaultContext = 4096;
-constexpr int kLeastContext = 256;      // worth offering
-constexpr uint64_t kBatchTokens = 128;  // prefill goes through the layers in batches of this many
-constexpr uint64_t kLogitRows = 4;      // logits kept at once: scores, sampling copies
+constexpr int kLeastContext = 256;  // worth offering
+constexpr uint64_t kLogitRows = 4;  // logits kept at once: scores, sampling copies
+constexpr uint64_t kThreads = 8;    // whose scratch is counted
 
-// Packing keeps ggml's groups of 32: 4-bit 0.5 byte a weight and an fp16 scale (Q4_1: and an fp16 offset),
-// 8-bit one byte and an fp16 scale; float matrices keep their width. That is what the file itself takes.
-uint64_t matrixBytes(const TensorInfo& matrix) {
-    return static_cast<uint64_t>(matrix.rows) * matrix.rowBytes();
-}
-
-uint64_t normBytes(const TensorInfo& norm) {
-    return static_cast<uint64_t>(norm.columns) * sizeof(float);
+uint64_t roundUp(uint64_t value, uint64_t unit) {
+    return (value + unit - 1) / unit * unit;
 }
 
 uint64_t weightBytes(const ModelTensors& tensors) {
-    uint64_t bytes = matrixBytes(tensors.embedding) + normBytes(tensors.outputNorm);
-    if (tensors.head) bytes += matrixBytes(*tensors.head);
-    for (const LayerTensors& layer : tensors.layers) {
-        bytes += normBytes(layer.attentionNorm) + normBytes(layer.mlpNorm);
-        for (const TensorInfo* matrix :
-             {&layer.query, &layer.key, &layer.value, &layer.output, &layer.gate, &layer.up, &layer.down}) {
-            bytes += matrixBytes(*matrix);
-        }
-    }
+    uint64_t bytes = 0;
+    forEachTensor(tensors, [&bytes](const TensorInfo& tensor) { bytes += keptBytes(tensor); });
     return bytes;
 }
 
-uint64_t kvBytes(const ModelConfig& config, uint64_t context, KvKind kind) {
-    const auto width = static_cast<uint64_t>(config.kvWidth());
-    // int8 has one fp16 scale for each head and token.
-    const uint64_t perToken =
-        kind == KvKind::fp16 ? width * 2 : width + static_cast<uint64_t>(config.kvHeads) * 2;
-    return 2 * static_cast<uint64_t>(config.layers) * context * perToken;
+uint64_t kvBytes(const ModelConfig& config, uint64_t positions, KvKind kind) {
+    // A key of headSize elements and a value of whole vectors; int8 has one fp16 scale for each.
+    const auto elements = static_cast<uint64_t>(config.headSize + paddedHead(config.headSize));
+    const uint64_t perHead = kind == KvKind::fp16 ? elements * 2 : elements + 2 * 2;
+    return static_cast<uint64_t>(config.layers) * static_cast<uint64_t>(config.kvHeads) * positions * perHead;
 }
 
 uint64_t scratchBytes(const ModelConfig& config, uint64_t context) {
     const auto width = [](int elements) { return static_cast<uint64_t>(elements); };
-    const uint64_t perToken = width(config.hidden) * 3 + width(config.queryWidth()) * 2 +
-                              width(config.kvWidth()) * 2 + width(config.ffn) * 2;
-    const uint64_t attentionScores = width(config.heads) * context;
-    return sizeof(float) * (kBatchTokens * perToken + attentionScores + kLogitRows * width(config.vocab));
+    // The input of a matrix is kept in fp32 and as two int8, with a scale and a sum for each group.
+    const auto operand = [&width](int elements) {
+        return width(elements) * 6 + width(elements) / kGroup * 8;
+    };
+    const uint64_t perToken = 2 * operand(config.hidden) + operand(config.queryWidth()) +
+                              operand(config.ffn) +
+                              sizeof(float) * (width(config.hidden) + width(config.queryWidth()) +
+                                               2 * width(config.kvWidth()) + width(config.headSize));
+    // Attention's running outputs: of a whole batch, or of one token's heads (32 rows at least) for each head
+    // of keys and 256 of them.
+    const uint64_t head = width(paddedHead(config.headSize)) + 2;
+    const uint64_t states =
+        head * std::max(width(kBatchTokens) * width(config.heads),
+                        std::max(32 * width(config.kvHeads), width(config.heads)) * (context / 256 + 1));
+    const uint64_t perThread = 64 * 2 * head + 128 * head;
+    const uint64_t biases =
+        config.positions == PositionKind::alibi ? width(config.heads) * roundUp(context, kKeyRun) : 0;
+    return width(kBatchTokens) * perToken +
+           sizeof(float) * (states + kThreads * perThread + biases + kLogitRows * width(config.vocab));
 }
 
 }  // namespace
+
+int keptPositions(const ModelConfig& config, int context) {
+    const auto runs = [](int positions) { return (positions + kKeyRun - 1) / kKeyRun * kKeyRun; };
+    if (config.slidingWindow <= 0 || config.slidingWindow >= context) return runs(context);
+    return std::min(runs(config.slidingWindow - 1 + kBatchTokens), runs(context));
+}
 
 MemoryPlan planMemory(const Checkpoint& checkpoint, int context, KvKind kv) {
     const ModelConfig& config = checkpoint.config();
@@ -60,7 +69,7 @@ MemoryPlan planMemory(const Checkpoint& checkpoint, int context, KvKind kv) {
     MemoryPlan plan;
     plan.context = context;
     plan.weights = weightBytes(checkpoint.tensors());
-    plan.kv = kvBytes(config, tokens, kv);
+    plan.kv = kvBytes(config, static_cast<uint64_t>(keptPositions(config, context < 0 ? 0 : context)), kv);
     plan.scratch = scratchBytes(config, tokens);
     return plan;
 }

@@ -9,6 +9,13 @@ namespace edgechat::inference {
 
 enum class KvKind { fp16, int8 };
 
+constexpr int kBatchTokens = 128;  ///< most tokens that go through the layers together
+constexpr int kKeyRun = 64;        ///< the cache's positions come in whole runs of this many
+
+/// Positions whose keys and values are kept for a context of `context` tokens, in whole runs of kKeyRun: all,
+/// or with a sliding window as many as the tokens of a batch and the window before them.
+int keptPositions(const ModelConfig& config, int context);
+
 /// Bytes of each part of a loaded model at one context length.
 struct MemoryPlan {
     int context = 0;

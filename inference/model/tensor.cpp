@@ -2,30 +2,46 @@
 
 #include <bit>
 #include <cstddef>
-#include <cstring>
+
+#include "inference/model/ggml_blocks.h"
+#include "inference/model/little_endian.h"
 
 namespace edgechat::inference {
 
 namespace {
 
-constexpr int kBlock = 32;  // elements of a block of every block type here
-
-// The file is little-endian and blocks are not aligned, so scales are put together from bytes.
-uint16_t readU16(const uint8_t* bytes) {
-    return static_cast<uint16_t>(bytes[0] | (bytes[1] << 8));
-}
-
-uint32_t readU32(const uint8_t* bytes) {
-    return static_cast<uint32_t>(bytes[0]) | (static_cast<uint32_t>(bytes[1]) << 8) |
-           (static_cast<uint32_t>(bytes[2]) << 16) | (static_cast<uint32_t>(bytes[3]) << 24);
-}
-
-// Both 4-bit types: byte i of `nibbles` holds element i in its low half and element i + 16 in its high half.
-void expandNibbles(const uint8_t* nibbles, float scale, float offset, float* out) {
-    for (int i = 0; i < kBlock / 2; ++i) {
-        out[i] = scale * static_cast<float>(nibbles[i] & 15) + offset;
-        out[i + kBlock / 2] = scale * static_cast<float>(nibbles[i] >> 4) + offset;
+void expandInt4(const uint8_t* block, int groupSize, float* out) {
+    const float scale = std::bit_cast<float>(readU32(block));
+    const float zero = std::bit_cast<float>(readU32(block + 4));
+    for (int i = 0; i < groupSize; ++i) {
+        const int code = (block[8 + i / 2] >> (i % 2 * 4)) & 15;
+        out[i] = scale * (static_cast<float>(code) - zero);
     }
+}
+
+// Infinities and NaNs have all exponent bits set: adding the lowest of them carries into the sign's place,
+// and nothing else does. The carries are collected without an early end, because a loop without branches is
+// faster on the files that are right.
+constexpr uint16_t kHalfExponent = 0x7c00, kBrainExponent = 0x7f80;
+constexpr uint32_t kFloatExponent = 0x7f800000;
+
+template <class Bits>
+Bits exponentCarry(Bits bits, Bits exponent) {
+    const Bits lowest = exponent & static_cast<Bits>(~exponent + 1u);
+    return static_cast<Bits>((bits & exponent) + lowest);
+}
+
+// Whether no 16-bit float at bytes first, first + stride, ... is an infinity or a NaN.
+inline bool finiteHalves(const uint8_t* first, int64_t count, int stride, uint16_t exponent) {
+    uint16_t carries = 0;
+    for (int64_t i = 0; i < count; ++i) carries |= exponentCarry(readU16(first + i * stride), exponent);
+    return carries < 0x8000;
+}
+
+inline bool finiteFloats(const uint8_t* first, int64_t count, int stride) {
+    uint32_t carries = 0;
+    for (int64_t i = 0; i < count; ++i) carries |= exponentCarry(readU32(first + i * stride), kFloatExponent);
+    return carries < 0x80000000;
 }
 
 }  // namespace
@@ -42,80 +58,78 @@ const char* tensorTypeName(TensorType type) {
             return "Q4_0";
         case TensorType::q4_1:
             return "Q4_1";
+        case TensorType::q5_0:
+            return "Q5_0";
+        case TensorType::q5_1:
+            return "Q5_1";
         case TensorType::q8_0:
             return "Q8_0";
+        case TensorType::q2_k:
+            return "Q2_K";
+        case TensorType::q3_k:
+            return "Q3_K";
+        case TensorType::q4_k:
+            return "Q4_K";
+        case TensorType::q5_k:
+            return "Q5_K";
+        case TensorType::q6_k:
+            return "Q6_K";
+        case TensorType::int4:
+            return "INT4";
     }
     return "?";
 }
 
-int blockElements(TensorType type) {
-    switch (type) {
-        case TensorType::f32:
-        case TensorType::f16:
-        case TensorType::bf16:
-            return 1;
-        case TensorType::q4_0:
-        case TensorType::q4_1:
-        case TensorType::q8_0:
-            return kBlock;
-    }
-    return 1;
+int blockElements(TensorType type, int groupSize) {
+    return type == TensorType::int4 ? groupSize : blockLayout(type).elements;
 }
 
-int blockBytes(TensorType type) {
-    switch (type) {
-        case TensorType::f32:
-            return 4;
-        case TensorType::f16:
-        case TensorType::bf16:
-            return 2;
-        case TensorType::q4_0:
-            return 2 + 16;
-        case TensorType::q4_1:
-            return 2 + 2 + 16;
-        case TensorType::q8_0:
-            return 2 + 32;
-    }
-    return 0;
+int blockBytes(TensorType type, int groupSize) {
+    return type == TensorType::int4 ? 4 + 4 + (groupSize + 1) / 2 : blockLayout(type).bytes;
 }
 
-void dequantizeRow(TensorType type, const void* source, int64_t columns, float* out) {
+void dequantizeRow(TensorType type, const void* source, int64_t columns, float* out, int groupSize) {
     const auto* bytes = static_cast<const uint8_t*>(source);
-    const int64_t units = columns / blockElements(type);
-    const int stride = blockBytes(type);
+    const int64_t units = columns / blockElements(type, groupSize);
     switch (type) {
         case TensorType::f32:
-            for (int64_t i = 0; i < units; ++i) out[i] = std::bit_cast<float>(readU32(bytes + i * stride));
+            for (int64_t i = 0; i < units; ++i) out[i] = std::bit_cast<float>(readU32(bytes + 4 * i));
             break;
         case TensorType::f16:
-            for (int64_t i = 0; i < units; ++i) out[i] = halfToFloat(readU16(bytes + i * stride));
+            for (int64_t i = 0; i < units; ++i) out[i] = halfToFloat(readU16(bytes + 2 * i));
             break;
         case TensorType::bf16:
             for (int64_t i = 0; i < units; ++i)
-                out[i] = std::bit_cast<float>(static_cast<uint32_t>(readU16(bytes + i * stride)) << 16);
+                out[i] = std::bit_cast<float>(static_cast<uint32_t>(readU16(bytes + 2 * i)) << 16);
             break;
-        case TensorType::q4_0:
-            for (int64_t i = 0; i < units; ++i) {
-                const uint8_t* block = bytes + i * stride;
-                const float d = halfToFloat(readU16(block));
-                expandNibbles(block + 2, d, -8.0f * d, out + i * kBlock);
-            }
+        case TensorType::int4:
+            for (int64_t i = 0; i < units; ++i)
+                expandInt4(bytes + i * blockBytes(type, groupSize), groupSize, out + i * groupSize);
             break;
-        case TensorType::q4_1:
-            for (int64_t i = 0; i < units; ++i) {
-                const uint8_t* block = bytes + i * stride;
-                expandNibbles(block + 4, halfToFloat(readU16(block)), halfToFloat(readU16(block + 2)),
-                              out + i * kBlock);
-            }
-            break;
-        case TensorType::q8_0:
-            for (int64_t i = 0; i < units; ++i) {
-                const uint8_t* block = bytes + i * stride;
-                const float d = halfToFloat(readU16(block));
-                for (int j = 0; j < kBlock; ++j)
-                    out[i * kBlock + j] = d * static_cast<float>(static_cast<int8_t>(block[2 + j]));
-            }
-            break;
+        default:
+            dequantizeBlocks(type, bytes, units, out);
+    }
+}
+
+bool finiteBlocks(TensorType type, const void* blocks, int64_t count, int groupSize) {
+    const auto* bytes = static_cast<const uint8_t*>(blocks);
+    const int stride = blockBytes(type, groupSize);
+    switch (type) {
+        case TensorType::f32:
+            return finiteFloats(bytes, count, 4);
+        case TensorType::int4:  // the scale stands first
+            return finiteFloats(bytes, count, stride);
+        case TensorType::f16:
+            return finiteHalves(bytes, count, 2, kHalfExponent);  // a constant stride makes vectors possible
+        case TensorType::bf16:
+            return finiteHalves(bytes, count, 2, kBrainExponent);
+        default: {
+            const BlockLayout& layout = blockLayout(type);
+            bool finite = true;
+            for (int i = 0; i < layout.scales; ++i)
+                finite &= finiteHalves(bytes + layout.scalesAt + 2 * i, count, stride, kHalfExponent);
+            return finite;
+        }
     }
 }
 

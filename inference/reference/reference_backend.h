@@ -1,6 +1,7 @@
 // The forward pass as the papers write it, in fp32 on the checkpoint's own values: the oracle of every test
 // and the documentation of the model. Touvron et al. 2023 (LLaMA), Zhang and Sennrich 2019 (RMSNorm), Su et
-// al. 2021 (RoPE), Shazeer 2020 (SwiGLU), Ainslie et al. 2023 (grouped queries).
+// al. 2021 (RoPE), Shazeer 2020 (SwiGLU), Ainslie et al. 2023 (grouped queries), Ba et al. 2016 (LayerNorm),
+// Hendrycks and Gimpel 2016 (GELU), Press et al. 2022 (ALiBi), Jiang et al. 2023 (sliding window).
 #pragma once
 
 #include <functional>
@@ -25,6 +26,7 @@ class ReferenceBackend final : public Backend {
     uint64_t weightBytes() const override { return m_weightBytes; }
     uint64_t bytesPerToken() const override { return m_weightBytes; }
     int threads() const override { return m_pool.threads(); }
+    int reusable(int tokens) const override { return tokens; }
 
     void embed(std::span<const int> tokens, int start) override;
     void norm(int layer, NormRole role) override;
@@ -38,18 +40,21 @@ class ReferenceBackend final : public Backend {
   private:
     using Matrix = std::vector<std::byte>;
 
-    ReferenceBackend(std::unique_ptr<Checkpoint> checkpoint, int threads);
+    ReferenceBackend(std::unique_ptr<Checkpoint> checkpoint, int threads, int context);
+    Result<void> keep(const TensorInfo& tensor);
     const LayerTensors& layerTensors(int layer) const;
     void multiply(const TensorInfo& w, const float* x, int tokens, float* y, bool add);
-    void rmsNorm(const float* x, const TensorInfo& weight, int tokens, float* out);
+    void apply(const LinearTensors& linear, const float* x, int tokens, float* y, bool add);
+    void normalize(const float* x, const NormTensors& norm, int tokens, float* out);
     void rope(float* x, int heads, int position) const;
 
     std::unique_ptr<Checkpoint> m_checkpoint;
     const ModelConfig& m_config;
     cpu::ThreadPool m_pool;
     std::map<std::string, Matrix> m_weights;              // by tensor name, as stored
-    std::map<std::string, std::vector<float>> m_vectors;  // norms
-    std::vector<float> m_inverseFrequencies;
+    std::map<std::string, std::vector<float>> m_vectors;  // norms, biases, scales
+    std::vector<float> m_inverseFrequencies;              // [headSize / 2]
+    std::vector<float> m_slopes;                          // [heads], ALiBi only
     uint64_t m_weightBytes = 0;
 
     int m_tokens = 0, m_start = 0;             // the batch: T tokens from position `start`

@@ -16,7 +16,8 @@ std::vector<int> Tokenizer::encodeSegments(const std::vector<PromptSegment>& seg
     };
     for (const PromptSegment& segment : segments) {
         if (segment.controlToken < 0) {
-            text += segment.text;
+            if (segment.start != RunStart::joined) flush();
+            text += std::string_view(segment.text).substr(segment.start == RunStart::impliedSpace ? 1 : 0);
             continue;
         }
         flush();
@@ -30,8 +31,9 @@ Result<std::unique_ptr<Tokenizer>> makeTokenizer(const Checkpoint& checkpoint) {
     using Make = Result<std::unique_ptr<Tokenizer>> (*)(TokenizerData, const std::string&);
     static constexpr std::pair<const char*, Make> kModels[] = {{"gpt2", makeByteLevelBpe},
                                                                {"llama", makeScoredBpe}};
-    const TokenizerData& data = checkpoint.tokenizer();
     const std::string file = checkpoint.path().string();
+    if (!checkpoint.tokenizer()) return openTokenizerFolder(checkpoint.path());
+    const TokenizerData& data = *checkpoint.tokenizer();
     for (const auto& [model, make] : kModels) {
         if (data.model == model) return make(data, file);
     }

@@ -12,11 +12,19 @@
 
 namespace edgechat::inference {
 
+/// How a segment's text is encoded beside the text before it.
+enum class RunStart {
+    joined,       ///< together with it
+    apart,        ///< on its own
+    impliedSpace  ///< on its own, without its first space, which the tokenizer puts there itself
+};
+
 /// One piece of a prompt: either a control token that only a template can write, or text that is encoded with
 /// special parsing off, so that nobody can type a control token.
 struct PromptSegment {
     int controlToken = -1;  ///< >= 0: this id, and `text` is its spelling for people
     std::string text;
+    RunStart start = RunStart::joined;  ///< of a text
 };
 
 /// Whether "<|im_end|>" in a text is that control token or eleven ordinary characters.
@@ -47,7 +55,11 @@ class Tokenizer {
     /// The id of a control token by its spelling, or -1.
     virtual int controlToken(std::string_view spelling) const = 0;
 
-    /// A template's segments as ids. Neighbouring text segments are joined before they are encoded.
+    /// Encoding puts a space in front of every text (SentencePiece).
+    virtual bool prefixesSpace() const { return false; }
+
+    /// A template's segments as ids. Neighbouring text segments are joined before they are encoded, unless
+    /// they say otherwise.
     std::vector<int> encodeSegments(const std::vector<PromptSegment>& segments) const;
 };
 

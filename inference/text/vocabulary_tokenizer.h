@@ -39,6 +39,7 @@ class VocabularyTokenizer : public Tokenizer {
     const std::vector<int>& endOfTurn() const override { return m_data.endOfTurn; }
     bool addsBos() const override { return m_data.addBos; }
     bool isControl(int id) const override;
+    bool prefixesSpace() const override { return m_prefixesSpace; }
     int controlToken(std::string_view spelling) const override;
 
   protected:

@@ -1,4 +1,6 @@
 // Sizes and names as people read them.
+#include <QDir>
+#include <QTemporaryDir>
 #include <QTest>
 
 #include "app/format.h"
@@ -27,6 +29,22 @@ class FormatTest : public QObject {
         QFETCH(QString, path);
         QFETCH(QString, name);
         QCOMPARE(modelFileName(path), name);
+    }
+
+    void aFoldersNameIsWholeAndAPartsNumberIsNot() {
+        QTemporaryDir folder;
+        const QString model = folder.filePath(QStringLiteral("Mistral-7B-v0.1"));
+        QVERIFY(QDir().mkpath(model));
+        QCOMPARE(modelFileName(model), QStringLiteral("Mistral-7B-v0.1"));
+        QCOMPARE(modelFileName(QStringLiteral("/m/falcon-7b-Q4_0-00001-of-00003.gguf")),
+                 QStringLiteral("falcon-7b"));
+    }
+
+    void familiesHaveTheirOwnSpelling() {
+        QCOMPARE(familyName(QStringLiteral("llama")), QStringLiteral("LLaMA"));
+        QCOMPARE(familyName(QStringLiteral("mistral")), QStringLiteral("Mistral"));
+        QCOMPARE(familyName(QStringLiteral("falcon")), QStringLiteral("Falcon"));
+        QCOMPARE(familyName(QStringLiteral("rwkv7")), QStringLiteral("rwkv7"));
     }
 
     void countsParametersInThreeDigits() {

@@ -66,6 +66,29 @@ class HistoryDatabaseTest : public QObject {
         QCOMPARE(record->summary.title, QStringLiteral("Wie geht's?"));
     }
 
+    void tellsHowFastEachModelReadsItsPrompt() {
+        auto history = openHistory(m_file);
+        const auto question = history->addMessage(userMessage(QStringLiteral("hello")));
+        const auto answered = [&](const char* model, int prompt, int cached, double rate) {
+            MessageRecord answer = history->addMessage(answerTo(*question))->message;
+            answer.status = MessageStatus::complete;
+            answer.figures.model = QString::fromLatin1(model);
+            answer.figures.promptTokens = prompt;
+            answer.figures.cachedTokens = cached;
+            answer.figures.prefillRate = rate;
+            QVERIFY(bool(history->saveAnswer(answer)));
+        };
+        answered("small", 500, 0, 300);
+        answered("large", 500, 0, 20);
+        answered("small", 400, 100, 350);  // the newest one counts
+        answered("small", 400, 390, 12);   // ten tokens say little
+        answered("tiny", 31, 0, 900);
+        const auto rates = history->prefillRates();
+        QVERIFY(bool(rates));
+        QCOMPARE(*rates, (std::map<QString, double>{{QStringLiteral("large"), 20.0},
+                                                    {QStringLiteral("small"), 350.0}}));
+    }
+
     void usesTheWriteAheadLog() {
         auto history = openHistory(m_file);
         QCOMPARE(readSql(m_file, QStringLiteral("PRAGMA journal_mode")).toString(), QStringLiteral("wal"));

@@ -32,6 +32,31 @@ class MessageListTest : public QObject {
                               message(4, 3, MessageRole::user, QStringLiteral("more"))});
     }
 
+    void marksWhereAnotherModelTakesOver() {
+        MessageList list;
+        const auto answeredBy = [this](qint64 id, const char* model) {
+            MessageRecord answer = *m_tree.find(id);
+            answer.figures.model = QString::fromLatin1(model);
+            m_tree.update(answer);
+        };
+        const auto marked = [&list](int row) {
+            return list.data(list.index(row), MessageList::ModelChangedRole).toBool();
+        };
+        m_tree.add(message(5, 4, MessageRole::assistant, QStringLiteral("third")));
+        list.show(m_tree, m_tree.pathTo(5));
+        QVERIFY(!marked(3));  // nobody knows yet who answers
+        answeredBy(3, "small");
+        answeredBy(5, "large");
+        list.update(m_tree, 5);
+        QVERIFY(marked(3));
+        list.update(m_tree, 3);
+        QVERIFY(!marked(1));  // the first answer follows no other
+        QVERIFY(!marked(2));
+        answeredBy(5, "small");
+        list.update(m_tree, 5);
+        QVERIFY(!marked(3));
+    }
+
     void showsThePathAndWhichVersionEachMessageIs() {
         MessageList list;
         QAbstractItemModelTester tester(&list, QAbstractItemModelTester::FailureReportingMode::QtTest);

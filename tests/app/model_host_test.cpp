@@ -74,7 +74,7 @@ class ModelHostTest : public QObject {
         QVERIFY(file.resize(file.size() / 2));
         m_host->load(m_tiny);
         QTRY_COMPARE(m_host->state(), ModelHost::Failed);
-        QVERIFY2(m_host->problem().contains(QStringLiteral("damaged, incomplete")),
+        QVERIFY2(m_host->problem().contains(QStringLiteral("it ends too early")),
                  qPrintable(m_host->problem()));
         QVERIFY(m_host->problemDetails().contains(m_tiny));
     }

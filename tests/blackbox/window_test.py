@@ -3,10 +3,12 @@
 
     window_test.py EDGECHAT FOLDER_FOR_PICTURES [unittest arguments]
 
-EDGECHAT_STARTER_MODEL names the model; without it the tests that need one are skipped (exit 77 if all were).
+EDGECHAT_STARTER_MODEL names the model, EDGECHAT_WRITE_TINY_MODELS the program that makes small ones; without them
+the tests that need one are skipped (exit 77 if all were).
 """
 
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,6 +18,7 @@ from desktop import Desktop, History, Program, wait_for
 
 BINARY, PICTURES = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 MODEL = os.environ.get("EDGECHAT_STARTER_MODEL", "")
+TINY_MODELS = os.environ.get("EDGECHAT_WRITE_TINY_MODELS", "")
 SANITIZED = os.environ.get("EDGECHAT_SANITIZED") == "1"
 # Greedy, so that the same question has the same answer on every run.
 CONFIGURATION = "[generation]\ntemperature=0\n"
@@ -110,6 +113,51 @@ class WithTheStarterModel(Window):
     def copied_answer(self):
         self.desktop.press("ctrl+shift+c")
         return self.desktop.clipboard().strip()
+
+
+@unittest.skipUnless(os.path.isfile(TINY_MODELS), "EDGECHAT_WRITE_TINY_MODELS names no program")
+class WithTwoTinyModels(Window):
+    """Random weights: what is said does not matter, who says it does."""
+
+    def setUp(self):
+        super().setUp()
+        self.models = tempfile.TemporaryDirectory()
+        self.addCleanup(self.models.cleanup)
+        subprocess.run([TINY_MODELS, self.models.name], check=True, timeout=60)
+        with open(os.path.join(self.home, "config", "config.ini"), "a") as file:
+            file.write("maxTokens=24\n[models]\nrecent=" + ", ".join(self.model(n) for n in ("chatty", "plain")) + "\n")
+
+    def model(self, name):
+        return os.path.join(self.models.name, name + ".gguf")
+
+    def answered(self, count):
+        """(model, prompt tokens) of the newest of `count` answers that have ended."""
+        rows = wait_for(f"{count} ended answers", lambda: len(self.ended_answers()) == count and self.ended_answers())
+        return rows[-1]
+
+    def ended_answers(self):
+        return self.history.rows("SELECT model, prompt_tokens FROM messages WHERE role = 1 AND status != 1"
+                                 " AND prompt_tokens > 0 ORDER BY id")
+
+    def test_a_conversation_goes_on_with_another_model(self):
+        program = self.start("--model", self.model("chatty"))
+        self.ask("hello there")
+        model, first = self.answered(1)
+        self.assertEqual(model, "chatty")
+        self.desktop.press("ctrl+l")
+        time.sleep(1)
+        self.picture("switcher")
+        self.desktop.press("Down", "Return")  # the list begins at the loaded model
+        time.sleep(2)
+        self.picture("switched")
+        self.ask("go on")
+        model, second = self.answered(2)
+        self.assertEqual(model, "plain")
+        self.assertGreater(second, first)
+        self.assertEqual(len(self.history.rows("SELECT DISTINCT conversation_id FROM messages")), 1)
+        time.sleep(1)
+        self.picture("answered-by-another")
+        self.assertEqual(program.quit(), 0, program.output())
 
 
 class WithoutAModel(Window):

@@ -13,19 +13,9 @@
 #include <utility>
 #include <vector>
 
-#include "inference/model/tensor.h"
+#include "tests/data/block_encoder.h"
 
 namespace edgechat::testing {
-
-using inference::TensorType;
-
-template <class T>
-std::string littleEndian(T value) {
-    std::string bytes;
-    auto bits = static_cast<uint64_t>(value);
-    for (size_t i = 0; i < sizeof(T); ++i, bits >>= 8) bytes += static_cast<char>(bits & 255);
-    return bytes;
-}
 
 inline std::string ggufString(const std::string& text) {
     return littleEndian<uint64_t>(text.size()) + text;
@@ -136,54 +126,28 @@ inline uint32_t ggufTensorTypeId(TensorType type) {
             return 2;
         case TensorType::q4_1:
             return 3;
+        case TensorType::q5_0:
+            return 6;
+        case TensorType::q5_1:
+            return 7;
         case TensorType::q8_0:
             return 8;
+        case TensorType::q2_k:
+            return 10;
+        case TensorType::q3_k:
+            return 11;
+        case TensorType::q4_k:
+            return 12;
+        case TensorType::q5_k:
+            return 13;
+        case TensorType::q6_k:
+            return 14;
         case TensorType::bf16:
             return 30;
+        case TensorType::int4:  // not a GGUF type
+            break;
     }
     return 0;
-}
-
-/// Stores floats in a tensor type, by ggml's rules for the block types. The size is a multiple of the block.
-inline std::string encodeTensor(TensorType type, const std::vector<float>& values) {
-    std::string bytes;
-    const auto half = [&bytes](float value) {
-        const uint16_t bits = inference::floatToHalf(value);
-        bytes += littleEndian(bits);
-        return inference::halfToFloat(bits);
-    };
-    const auto level = [](float value, float scale, float offset, int least, int most) {
-        if (scale == 0.0f) return std::clamp(0, least, most);
-        return std::clamp(static_cast<int>(std::lround((value - offset) / scale)), least, most);
-    };
-    if (inference::blockElements(type) == 1) {
-        for (float value : values) {
-            const auto bits = std::bit_cast<uint32_t>(value);
-            if (type == TensorType::f32) bytes += littleEndian(bits);
-            if (type == TensorType::f16) half(value);
-            if (type == TensorType::bf16) bytes += littleEndian(static_cast<uint16_t>((bits + 0x8000) >> 16));
-        }
-        return bytes;
-    }
-    for (size_t first = 0; first < values.size(); first += 32) {
-        const float* block = values.data() + first;
-        const auto [least, most] = std::minmax_element(block, block + 32);
-        const float extreme = -*least > *most ? *least : *most;  // of the largest magnitude
-        if (type == TensorType::q8_0) {
-            const float scale = half(std::fabs(extreme) / 127.0f);
-            for (int i = 0; i < 32; ++i) bytes += static_cast<char>(level(block[i], scale, 0.0f, -127, 127));
-            continue;
-        }
-        const bool offsetStored = type == TensorType::q4_1;
-        const float scale = half(offsetStored ? (*most - *least) / 15.0f : extreme / -8.0f);
-        const float offset = offsetStored ? half(*least) : -8.0f * scale;
-        for (int i = 0; i < 16; ++i) {
-            const int low = level(block[i], scale, offset, 0, 15);
-            const int high = level(block[i + 16], scale, offset, 0, 15);
-            bytes += static_cast<char>(low | (high << 4));
-        }
-    }
-    return bytes;
 }
 
 /// The GPT-2 spelling of a byte in a byte-level vocabulary, as UTF-8.
@@ -235,29 +199,8 @@ inline std::vector<std::string> tinyMerges() {
     return {"\u0120 t", "h e", "i n", "\u0120t he", "e r", "\u0120 a", "l l", "he ll", "hell o"};
 }
 
-/// The tiny model as a writer, so that a test can change it before it is written.
-inline GgufWriter tinyModel(const TinyModelOptions& options = {}) {
-    GgufWriter writer;
-    const auto natural = [](int value) { return static_cast<uint32_t>(value); };
-    writer.text("general.architecture", "llama");
-    writer.text("general.name", options.name);
-    writer.u32("general.quantization_version", 2);
-    writer.u32("llama.block_count", natural(options.layers));
-    writer.u32("llama.context_length", natural(options.context));
-    writer.u32("llama.embedding_length", natural(options.hidden));
-    writer.u32("llama.feed_forward_length", natural(options.ffn));
-    writer.u32("llama.attention.head_count", natural(options.heads));
-    writer.u32("llama.attention.head_count_kv", natural(options.kvHeads));
-    if (options.headSize * options.heads != options.hidden) {
-        writer.u32("llama.attention.key_length", natural(options.headSize));
-        writer.u32("llama.attention.value_length", natural(options.headSize));
-    }
-    writer.u32("llama.rope.dimension_count", natural(options.headSize));
-    writer.f32("llama.rope.freq_base", options.ropeBase);
-    writer.f32("llama.attention.layer_norm_rms_epsilon", 1e-5f);
-
+inline void addTinyVocabulary(GgufWriter& writer, const TinyModelOptions& options) {
     const std::vector<std::string> tokens = tinyTokens();
-    writer.u32("llama.vocab_size", natural(static_cast<int>(tokens.size())));
     writer.text("tokenizer.ggml.model", "gpt2");
     writer.text("tokenizer.ggml.pre", "smollm");
     writer.texts("tokenizer.ggml.tokens", tokens);
@@ -269,47 +212,150 @@ inline GgufWriter tinyModel(const TinyModelOptions& options = {}) {
     writer.u32("tokenizer.ggml.eos_token_id", 2);
     writer.boolean("tokenizer.ggml.add_bos_token", false);
     if (!options.chatTemplate.empty()) writer.text("tokenizer.chat_template", options.chatTemplate);
+}
 
-    // splitmix64, so that a seed gives the same weights with every standard library.
-    uint64_t state = options.seed;
-    const auto uniform = [&state] {  // in [-1, 1)
-        uint64_t z = (state += 0x9e3779b97f4a7c15u);
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-        return static_cast<float>((z ^ (z >> 31)) >> 40) * 0x1p-23f - 1.0f;
+/// Adds tensors with random values; a seed gives the same ones with every standard library.
+class RandomTensors {
+  public:
+    RandomTensors(GgufWriter& writer, uint64_t seed) : m_writer(writer), m_state(seed) {}
+
+    void matrix(const std::string& name, TensorType type, int rows, int columns) {
+        const float spread = std::sqrt(3.0f / static_cast<float>(columns));
+        const auto values = uniform(static_cast<size_t>(rows) * static_cast<size_t>(columns), 0.0f, spread);
+        add(name, type, {static_cast<uint64_t>(columns), static_cast<uint64_t>(rows)}, values);
+    }
+    void vector(const std::string& name, int size, float centre) {
+        add(name, TensorType::f32, {static_cast<uint64_t>(size)},
+            uniform(static_cast<size_t>(size), centre, 0.1f));
+    }
+
+  private:
+    void add(const std::string& name, TensorType type, std::vector<uint64_t> dimensions,
+             const std::vector<float>& values) {
+        m_writer.tensors.push_back(
+            {name, ggufTensorTypeId(type), std::move(dimensions), encodeTensor(type, values), {}});
+    }
+
+    // In [centre - spread, centre + spread), by splitmix64.
+    std::vector<float> uniform(size_t count, float centre, float spread) {
+        std::vector<float> values(count);
+        for (float& value : values) {
+            uint64_t z = (m_state += 0x9e3779b97f4a7c15u);
+            z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+            z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+            value = centre + spread * (static_cast<float>((z ^ (z >> 31)) >> 40) * 0x1p-23f - 1.0f);
+        }
+        return values;
+    }
+
+    GgufWriter& m_writer;
+    uint64_t m_state;
+};
+
+/// The keys that both architectures have, below `architecture`.
+inline void addTinySizes(GgufWriter& writer, const std::string& architecture,
+                         const TinyModelOptions& options) {
+    const auto size = [&](const char* key, int value) {
+        writer.u32(architecture + "." + key, static_cast<uint32_t>(value));
     };
-    const auto add = [&](const std::string& name, TensorType type, int rows, int columns, float centre,
-                         float spread) {
-        std::vector<float> values(static_cast<size_t>(rows) * static_cast<size_t>(columns));
-        for (float& value : values) value = centre + spread * uniform();
-        std::vector<uint64_t> dimensions = {static_cast<uint64_t>(columns)};
-        if (centre == 0.0f) dimensions.push_back(static_cast<uint64_t>(rows));
-        writer.tensors.push_back({name, ggufTensorTypeId(type), dimensions, encodeTensor(type, values), {}});
-    };
-    const auto matrix = [&](const std::string& name, TensorType type, int rows, int columns) {
-        add(name, type, rows, columns, 0.0f, std::sqrt(3.0f / static_cast<float>(columns)));
-    };
-    const auto norm = [&](const std::string& name) {
-        add(name, TensorType::f32, 1, options.hidden, 1.0f, 0.1f);
-    };
-    const int vocabulary = static_cast<int>(tokens.size());
+    writer.text("general.architecture", architecture);
+    writer.text("general.name", options.name);
+    writer.u32("general.quantization_version", 2);
+    size("block_count", options.layers);
+    size("context_length", options.context);
+    size("embedding_length", options.hidden);
+    size("feed_forward_length", options.ffn);
+    size("attention.head_count", options.heads);
+    size("attention.head_count_kv", options.kvHeads);
+    if (options.headSize * options.heads != options.hidden) {
+        size("attention.key_length", options.headSize);
+        size("attention.value_length", options.headSize);
+    }
+}
+
+/// The tiny model as a writer, so that a test can change it before it is written.
+inline GgufWriter tinyModel(const TinyModelOptions& options = {}) {
+    GgufWriter writer;
+    const int vocabulary = static_cast<int>(tinyTokens().size());
+    addTinySizes(writer, "llama", options);
+    writer.u32("llama.rope.dimension_count", static_cast<uint32_t>(options.headSize));
+    writer.f32("llama.rope.freq_base", options.ropeBase);
+    writer.f32("llama.attention.layer_norm_rms_epsilon", 1e-5f);
+    writer.u32("llama.vocab_size", static_cast<uint32_t>(vocabulary));
+    addTinyVocabulary(writer, options);
+
+    RandomTensors random(writer, options.seed);
     const int queryWidth = options.heads * options.headSize, kvWidth = options.kvHeads * options.headSize;
-    matrix("token_embd.weight", options.embedding, vocabulary, options.hidden);
+    random.matrix("token_embd.weight", options.embedding, vocabulary, options.hidden);
     for (int layer = 0; layer < options.layers; ++layer) {
         const std::string prefix = "blk." + std::to_string(layer) + ".";
-        norm(prefix + "attn_norm.weight");
-        matrix(prefix + "attn_q.weight", options.weights, queryWidth, options.hidden);
-        matrix(prefix + "attn_k.weight", options.weights, kvWidth, options.hidden);
-        matrix(prefix + "attn_v.weight", options.weights, kvWidth, options.hidden);
-        matrix(prefix + "attn_output.weight", options.weights, options.hidden, queryWidth);
-        norm(prefix + "ffn_norm.weight");
-        matrix(prefix + "ffn_gate.weight", options.weights, options.ffn, options.hidden);
-        matrix(prefix + "ffn_up.weight", options.weights, options.ffn, options.hidden);
-        matrix(prefix + "ffn_down.weight", options.weights, options.hidden, options.ffn);
+        random.vector(prefix + "attn_norm.weight", options.hidden, 1.0f);
+        random.matrix(prefix + "attn_q.weight", options.weights, queryWidth, options.hidden);
+        random.matrix(prefix + "attn_k.weight", options.weights, kvWidth, options.hidden);
+        random.matrix(prefix + "attn_v.weight", options.weights, kvWidth, options.hidden);
+        random.matrix(prefix + "attn_output.weight", options.weights, options.hidden, queryWidth);
+        random.vector(prefix + "ffn_norm.weight", options.hidden, 1.0f);
+        random.matrix(prefix + "ffn_gate.weight", options.weights, options.ffn, options.hidden);
+        random.matrix(prefix + "ffn_up.weight", options.weights, options.ffn, options.hidden);
+        random.matrix(prefix + "ffn_down.weight", options.weights, options.hidden, options.ffn);
     }
-    norm("output_norm.weight");
-    if (!options.tiedHead) matrix("output.weight", options.embedding, vocabulary, options.hidden);
+    random.vector("output_norm.weight", options.hidden, 1.0f);
+    if (!options.tiedHead) random.matrix("output.weight", options.embedding, vocabulary, options.hidden);
     return writer;
+}
+
+/// A Falcon model: LayerNorm with biases, attention and MLP beside each other, Q, K and V in one matrix.
+/// @param twoNorms  each branch has a norm of its own, as in Falcon-40B
+inline GgufWriter tinyFalcon(const TinyModelOptions& options = {}, bool twoNorms = false) {
+    GgufWriter writer;
+    const int vocabulary = static_cast<int>(tinyTokens().size());
+    addTinySizes(writer, "falcon", options);
+    writer.text("falcon.tensor_data_layout", "jploski");
+    writer.f32("falcon.attention.layer_norm_epsilon", 1e-5f);
+    addTinyVocabulary(writer, options);
+
+    RandomTensors random(writer, options.seed);
+    const auto norm = [&](const std::string& name) {
+        random.vector(name + ".weight", options.hidden, 1.0f);
+        random.vector(name + ".bias", options.hidden, 0.0f);
+    };
+    const int queryWidth = options.heads * options.headSize, kvWidth = options.kvHeads * options.headSize;
+    random.matrix("token_embd.weight", options.embedding, vocabulary, options.hidden);
+    for (int layer = 0; layer < options.layers; ++layer) {
+        const std::string prefix = "blk." + std::to_string(layer) + ".";
+        norm(prefix + "attn_norm");
+        if (twoNorms) norm(prefix + "attn_norm_2");
+        random.matrix(prefix + "attn_qkv.weight", options.weights, queryWidth + 2 * kvWidth, options.hidden);
+        random.matrix(prefix + "attn_output.weight", options.weights, options.hidden, queryWidth);
+        random.matrix(prefix + "ffn_up.weight", options.weights, options.ffn, options.hidden);
+        random.matrix(prefix + "ffn_down.weight", options.weights, options.hidden, options.ffn);
+    }
+    norm("output_norm");
+    if (!options.tiedHead) random.matrix("output.weight", options.embedding, vocabulary, options.hidden);
+    return writer;
+}
+
+/// `model` in `count` parts as ggml's gguf-split writes them: the metadata in the first, tensors in all.
+inline std::vector<GgufWriter> splitModel(const GgufWriter& model, size_t count) {
+    std::vector<GgufWriter> parts(count);
+    parts[0].pairs = model.pairs;
+    for (size_t i = 0; i < count; ++i) {
+        parts[i].raw("split.no", 2, littleEndian(static_cast<uint16_t>(i)));
+        parts[i].raw("split.count", 2, littleEndian(static_cast<uint16_t>(count)));
+        parts[i].i32("split.tensors.count", static_cast<int32_t>(model.tensors.size()));
+        const size_t first = model.tensors.size() * i / count, end = model.tensors.size() * (i + 1) / count;
+        for (size_t t = first; t < end; ++t) parts[i].tensors.push_back(model.tensors[t]);
+    }
+    return parts;
+}
+
+/// "<prefix>-00002-of-00003.gguf" for part 1 of 3.
+inline std::string partName(const std::string& prefix, size_t part, size_t count) {
+    const auto five = [](size_t number) {
+        const std::string digits = std::to_string(number);
+        return std::string(5 - std::min<size_t>(digits.size(), 5), '0') + digits;
+    };
+    return prefix + "-" + five(part + 1) + "-of-" + five(count) + ".gguf";
 }
 
 /// Writes a complete model; false when the file could not be written.

@@ -1,15 +1,20 @@
-// Any bytes as a GGUF file: opening must end in a checkpoint or an error, and what was opened must be usable.
+// Any bytes as a GGUF file, or with kNextPart between them as the two files of a split model: opening must
+// end in a checkpoint or an error, and what was opened must be usable.
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string_view>
 #include <vector>
 
 #include "inference/model/checkpoint.h"
 #include "inference/model/memory_plan.h"
 #include "inference/text/chat_template.h"
 #include "inference/text/tokenizer.h"
+#include "tests/fuzz/gguf_input.h"
 
 namespace {
 
@@ -25,8 +30,9 @@ void useTokenizer(const Checkpoint& checkpoint) {
     auto chosen = ChatTemplate::choose(checkpoint.chatTemplate(), **tokenizer);
     require(static_cast<bool>(chosen));
     const std::vector<ChatMessage> messages = {{"user", "hello <|im_end|> \xff\xe2\x82 1 "}};
-    for (int id : (*tokenizer)->encodeSegments(chosen->render(messages, true))) {
-        require(id >= 0 && id < (*tokenizer)->vocabulary());
+    if (const auto segments = chosen->render(messages, true); segments) {
+        for (int id : (*tokenizer)->encodeSegments(*segments))
+            require(id >= 0 && id < (*tokenizer)->vocabulary());
     }
     for (int id : (*tokenizer)->encode(messages[0].content, SpecialTokens::asText)) {
         (*tokenizer)->tokenBytes(id);
@@ -38,31 +44,68 @@ void useTensors(const Checkpoint& checkpoint) {
     const ModelConfig& config = checkpoint.config();
     require(config.layers > 0 && config.heads % config.kvHeads == 0 && config.headSize % 2 == 0);
     require(planMemory(checkpoint, config.context, KvKind::int8).total() > 0);
-    for (const TensorInfo& tensor : checkpoint.allTensors()) {
+    const auto readLastRow = [&](const TensorInfo& tensor) {
         require(tensor.bytes == static_cast<uint64_t>(tensor.rows) * tensor.rowBytes());
-        require(tensor.offset + tensor.bytes <= checkpoint.fileBytes());
+        require(tensor.bytes <= checkpoint.fileBytes());
         std::vector<std::byte> row(tensor.rowBytes());
-        require(static_cast<bool>(checkpoint.readRows(tensor, tensor.rows - 1, 1, row.data())));
+        const auto read = checkpoint.readRows(tensor, tensor.rows - 1, 1, row.data());
+        if (!read) return require(read.error().found.find("a NaN") != std::string::npos);
         std::vector<float> values(static_cast<size_t>(tensor.columns));
-        dequantizeRow(tensor.type, row.data(), tensor.columns, values.data());
-    }
+        dequantizeRow(tensor, row.data(), values.data());
+    };
+    for (const TensorInfo& tensor : checkpoint.allTensors()) readLastRow(tensor);
+    forEachTensor(checkpoint.tensors(), readLastRow);
 }
 
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-    const int file = memfd_create("gguf", MFD_CLOEXEC);
-    require(file >= 0 && write(file, data, size) == static_cast<ssize_t>(size));
-    const std::string path = "/proc/self/fd/" + std::to_string(file);
+void useModel(const std::string& path) {
     auto model = Checkpoint::open(path);
     if (model) {
         useTensors(**model);
         useTokenizer(**model);
-    } else {
-        require(model.error().message().find(path) != std::string::npos);
-        auto vocabulary = Checkpoint::openVocabulary(path);
-        if (vocabulary) useTokenizer(**vocabulary);
+        return;
     }
+    require(!model.error().file.empty());
+    auto vocabulary = Checkpoint::openVocabulary(path);
+    if (vocabulary) useTokenizer(**vocabulary);
+}
+
+// A folder for the parts, made once for the process and removed at its end.
+class PartsFolder {
+  public:
+    PartsFolder() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "edgechat-fuzz-XXXXXX").string();
+        require(mkdtemp(pattern.data()) != nullptr);
+        m_path = pattern;
+    }
+    ~PartsFolder() {
+        std::error_code error;
+        std::filesystem::remove_all(m_path, error);
+    }
+
+    std::string write(const char* name, std::string_view bytes) const {
+        std::ofstream file(m_path / name, std::ios::binary | std::ios::trunc);
+        file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+        require(file.good());
+        return (m_path / name).string();
+    }
+
+  private:
+    std::filesystem::path m_path;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+    if (const size_t cut = bytes.find(edgechat::testing::kNextPart); cut != std::string_view::npos) {
+        static const PartsFolder folder;
+        folder.write("m-00002-of-00002.gguf", bytes.substr(cut + edgechat::testing::kNextPart.size()));
+        useModel(folder.write("m-00001-of-00002.gguf", bytes.substr(0, cut)));
+        return 0;
+    }
+    const int file = memfd_create("gguf", MFD_CLOEXEC);
+    require(file >= 0 && write(file, data, size) == static_cast<ssize_t>(size));
+    useModel("/proc/self/fd/" + std::to_string(file));
     close(file);
     return 0;
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the fuzz targets and runs each subject of subjects.txt for a while: run.sh [SECONDS]. Fails when a target crashes, hangs or takes
-# too much memory; the input that did it is then left in build/fuzz/findings.
+# Builds the fuzz targets and runs each subject of subjects.txt for a while: run.sh [SECONDS]. Fails when a target
+# crashes, hangs or takes too much memory; the input that did it is then left in build/fuzz/findings.
 set -eu
 seconds=${1:-30}
 cd "$(dirname "$0")/../.."

@@ -77,7 +77,12 @@ class StoreTest : public QObject {
         QCOMPARE(entry->path, path(QStringLiteral("models/tiny model/model.gguf")));
         QCOMPARE(entry->origin, model());
         QCOMPARE(entry->bytes, static_cast<uint64_t>(QFileInfo(model()).size()));
-        QCOMPARE(entry->sha256,
+        QCOMPARE(entry->context, 256);
+        QCOMPARE(entry->title, QStringLiteral("Tiny"));
+        QCOMPARE(entry->files.size(), size_t{1});
+        QCOMPARE(entry->files[0].name, QStringLiteral("model.gguf"));
+        QCOMPARE(entry->files[0].bytes, entry->bytes);
+        QCOMPARE(entry->files[0].sha256,
                  QString::fromLatin1(
                      QCryptographicHash::hash(readAll(model()), QCryptographicHash::Sha256).toHex()));
         QCOMPARE(entry->architecture, QStringLiteral("llama"));
@@ -199,6 +204,25 @@ class StoreTest : public QObject {
         refused(path(QStringLiteral("text.gguf")));
     }
 
+    void aRecordOfAnOlderVersionStillCounts() {
+        QVERIFY(bool(store().importModel(model(), QStringLiteral("mine"))));
+        const qint64 bytes = QFileInfo(model()).size();
+        writeAll(
+            path(QStringLiteral("models/mine/edgechat.json")),
+            R"({"version": 1, "checkpoint": "model.gguf", "origin": "/somewhere/tiny.gguf", "sha256": "abc",
+                     "bytes": ")" +
+                QByteArray::number(bytes) + R"(", "architecture": "llama", "parameters": "7",
+                     "quantization": "Q4_1", "importedAt": "2025-01-02T03:04:05Z"})");
+        const Result<StoreEntry> entry = store().find(QStringLiteral("mine"));
+        QVERIFY2(bool(entry), entry ? "" : qPrintable(textOf(entry.error())));
+        QCOMPARE(entry->path, path(QStringLiteral("models/mine/model.gguf")));
+        QCOMPARE(entry->bytes, static_cast<uint64_t>(bytes));
+        QCOMPARE(entry->files.size(), size_t{1});
+        QCOMPARE(entry->files[0].sha256, QStringLiteral("abc"));
+        QCOMPARE(entry->parameters, uint64_t{7});
+        QCOMPARE(entry->context, 0);
+    }
+
     void importMakesTheNameUniqueUnlessItWasGiven() {
         QCOMPARE(store().importModel(model())->name, QStringLiteral("tiny model"));
         QCOMPARE(store().importModel(model())->name, QStringLiteral("tiny model-2"));
@@ -297,7 +321,7 @@ class StoreTest : public QObject {
         const Result<StoreEntry> after = store().restore(*trashed);
         QVERIFY2(bool(after), after ? "" : qPrintable(textOf(after.error())));
         QCOMPARE(after->name, before.name);
-        QCOMPARE(after->sha256, before.sha256);
+        QCOMPARE(after->files[0].sha256, before.files[0].sha256);
         QVERIFY(!after->damaged);
         QVERIFY(!store().restore(*trashed));  // only once
     }

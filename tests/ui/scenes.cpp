@@ -30,7 +30,8 @@ QVariantMap message(qint64 id, MessageList::Role role, const QString& text,
         {QStringLiteral("decodeRate"), answer ? 154.3 : 0.0},
         {QStringLiteral("prefillRate"), answer ? 344.0 : 0.0},
         {QStringLiteral("timeToFirstToken"), answer ? 0.31 : 0.0},
-        {QStringLiteral("canContinue"), status != MessageList::Complete && status != MessageList::Streaming}};
+        {QStringLiteral("canContinue"), status != MessageList::Complete && status != MessageList::Streaming},
+        {QStringLiteral("modelChanged"), false}};
 }
 
 const QString kQuestion =
@@ -68,18 +69,26 @@ void fillConversations(Program& program) {
 
 QVariantMap model(const char* name, const char* parameters, const char* quantization, const char* size,
                   bool loaded, bool damaged = false, bool inStore = true) {
-    return {{QStringLiteral("name"), QString::fromUtf8(name)},
-            {QStringLiteral("path"), QStringLiteral("/mnt/models/%1.gguf").arg(QString::fromUtf8(name))},
-            {QStringLiteral("architecture"), QStringLiteral("llama")},
-            {QStringLiteral("parametersText"), QString::fromUtf8(parameters)},
-            {QStringLiteral("quantization"), QString::fromUtf8(quantization)},
-            {QStringLiteral("sizeText"), QString::fromUtf8(size)},
-            {QStringLiteral("bytes"), 98000000},
-            {QStringLiteral("inStore"), inStore},
-            {QStringLiteral("loaded"), loaded},
-            {QStringLiteral("damaged"), damaged},
-            {QStringLiteral("problem"),
-             damaged ? QStringLiteral("The file ends after 61 MB; its header speaks of 98 MB.") : QString()}};
+    return {
+        {QStringLiteral("name"), QString::fromUtf8(name)},
+        {QStringLiteral("path"), QStringLiteral("/mnt/models/%1.gguf").arg(QString::fromUtf8(name))},
+        {QStringLiteral("title"), QString()},
+        {QStringLiteral("family"), QStringLiteral("LLaMA")},
+        {QStringLiteral("parametersText"), QString::fromUtf8(parameters)},
+        {QStringLiteral("quantization"), QString::fromUtf8(quantization)},
+        {QStringLiteral("sizeText"), QString::fromUtf8(size)},
+        {QStringLiteral("bytes"), 98000000},
+        {QStringLiteral("inStore"), inStore},
+        {QStringLiteral("loaded"), loaded},
+        {QStringLiteral("damaged"), damaged},
+        {QStringLiteral("context"), 8192},
+        {QStringLiteral("fileCount"), 1},
+        {QStringLiteral("warnings"), QStringList()},
+        {QStringLiteral("switchCost"),
+         loaded || damaged ? QString() : QStringLiteral("Loads %1, about 1 s").arg(QString::fromUtf8(size))},
+        {QStringLiteral("switchWarning"), QString()},
+        {QStringLiteral("problem"),
+         damaged ? QStringLiteral("The file ends after 61 MB; its header speaks of 98 MB.") : QString()}};
 }
 
 void fillLibrary(Program& program, bool loaded) {
@@ -89,6 +98,66 @@ void fillLibrary(Program& program, bool loaded) {
          model("Llama-3.2-1B-Instruct", "1.2B", "Q4_0", "773 MB", false, true)});
 }
 
+QVariantMap with(QVariantMap model, const QVariantMap& changes) {
+    for (auto change = changes.begin(); change != changes.end(); ++change)
+        model[change.key()] = change.value();
+    return model;
+}
+
+/// Models of three families, as they stand beside a conversation of some length.
+void fillFamilies(Program& program) {
+    const auto cost = [](const char* text) {
+        return QVariantMap{{QStringLiteral("switchCost"), QString::fromUtf8(text)}};
+    };
+    const auto folder = [](const char* family, int context, int files) {
+        return QVariantMap{{QStringLiteral("family"), QString::fromUtf8(family)},
+                           {QStringLiteral("context"), context},
+                           {QStringLiteral("fileCount"), files}};
+    };
+    QVariantMap warned = with(model("Mistral-7B-Instruct-v0.2-AWQ", "7.2B", "AWQ INT4 g128", "4.2 GB", false),
+                              folder("Mistral", 32768, 9));
+    warned[QStringLiteral("title")] = QStringLiteral("Mistral 7B Instruct v0.2");
+    warned[QStringLiteral("path")] =
+        QStringLiteral("/data/ada/.local/share/edgechat/models/Mistral-7B-Instruct-v0.2-AWQ");
+    warned[QStringLiteral("warnings")] = QStringList{QStringLiteral(
+        "config.json speaks of groups of 64 weights; the tensors have groups of 128, and these count.")};
+    program.library()->setRows(
+        {model("SmolLM2-135M-Instruct", "135M", "Q4_1", "98 MB", true),
+         with(warned, cost("Loads 4.2 GB and reads about 680 tokens of this conversation again, about 50 s")),
+         with(
+             with(model("falcon-7b-instruct-a-model-whose-maker-could-not-stop-naming-it", "7.2B", "Q4_0",
+                        "4.1 GB", false),
+                  folder("Falcon", 2048, 3)),
+             cost(
+                 "Loads 4.1 GB and reads about 680 tokens of this conversation again; how long that takes is "
+                 "unknown until it has run once")),
+         with(with(model("stories15M", "15M", "F16", "31 MB", false), folder("LLaMA", 256, 4)),
+              {{QStringLiteral("switchCost"), QStringLiteral("Loads 31 MB")},
+               {QStringLiteral("switchWarning"),
+                QStringLiteral(
+                    "This conversation has about 680 tokens, and this model takes in 256: it could answer "
+                    "only in a new chat.")}}),
+         model("Llama-3.2-1B-Instruct", "1.2B", "Q4_0", "773 MB", false, true)});
+}
+
+void setCompletion(Program& program, bool carried) {
+    ModelHost& host = *program.model();
+    host.setProperty("name", QStringLiteral("falcon-7b"));
+    host.setProperty("sizeText", QStringLiteral("7.2B"));
+    host.setProperty("quantization", QStringLiteral("AWQ INT4 g64"));
+    host.setProperty("completesText", true);
+    host.setProperty("templateProblem",
+                     carried ? QStringLiteral("cannot run the chat template line 3: found a call of "
+                                              "\"strptime\", expected a known function")
+                             : QString());
+    host.setProperty(
+        "templateNote",
+        carried ? QStringLiteral("The chat template that this model carries cannot be used here, so it "
+                                 "continues your text instead of answering.")
+                : QStringLiteral("This model has no chat template: it continues your text instead of "
+                                 "answering."));
+}
+
 void setReady(Program& program) {
     ModelHost& host = *program.model();
     host.setProperty("name", QStringLiteral("SmolLM2-135M-Instruct"));
@@ -96,6 +165,7 @@ void setReady(Program& program) {
     host.setProperty("quantization", QStringLiteral("Q4_1"));
     host.setProperty("device", QStringLiteral("CPU"));
     host.setProperty("contextSize", 2048);
+    host.setProperty("trainedContext", 8192);
     host.setProperty("state", ModelHost::Ready);
     program.chat()->setProperty("contextSize", 2048);
     fillLibrary(program, true);
@@ -137,14 +207,26 @@ void setConversation(Program& program, const QString& answer, MessageList::Statu
 }  // namespace
 
 QStringList sceneNames() {
-    return {QStringLiteral("no-model"),     QStringLiteral("pick-model"),   QStringLiteral("loading"),
-            QStringLiteral("ready"),        QStringLiteral("conversation"), QStringLiteral("prefilling"),
-            QStringLiteral("generating"),   QStringLiteral("stopped"),      QStringLiteral("interrupted"),
-            QStringLiteral("context-full"), QStringLiteral("load-failed"),  QStringLiteral("history-failed"),
-            QStringLiteral("search"),       QStringLiteral("models"),       QStringLiteral("models-empty"),
-            QStringLiteral("settings"),     QStringLiteral("palette"),      QStringLiteral("shortcuts"),
-            QStringLiteral("switcher"),     QStringLiteral("deleted"),      QStringLiteral("editing"),
-            QStringLiteral("jetson"),       QStringLiteral("long-draft"),   QStringLiteral("large-text")};
+    return {QStringLiteral("no-model"),         QStringLiteral("pick-model"),
+            QStringLiteral("loading"),          QStringLiteral("ready"),
+            QStringLiteral("conversation"),     QStringLiteral("prefilling"),
+            QStringLiteral("generating"),       QStringLiteral("stopped"),
+            QStringLiteral("interrupted"),      QStringLiteral("context-full"),
+            QStringLiteral("load-failed"),      QStringLiteral("history-failed"),
+            QStringLiteral("search"),           QStringLiteral("models"),
+            QStringLiteral("models-empty"),     QStringLiteral("settings"),
+            QStringLiteral("palette"),          QStringLiteral("shortcuts"),
+            QStringLiteral("switcher"),         QStringLiteral("deleted"),
+            QStringLiteral("editing"),          QStringLiteral("jetson"),
+            QStringLiteral("long-draft"),       QStringLiteral("large-text"),
+            QStringLiteral("switcher-costs"),   QStringLiteral("switched"),
+            QStringLiteral("switch-next"),      QStringLiteral("too-long"),
+            QStringLiteral("no-template"),      QStringLiteral("no-template-chat"),
+            QStringLiteral("odd-template"),     QStringLiteral("marker"),
+            QStringLiteral("models-families"),  QStringLiteral("models-details"),
+            QStringLiteral("models-importing"), QStringLiteral("models-gptq"),
+            QStringLiteral("models-pickle"),    QStringLiteral("unsupported"),
+            QStringLiteral("part-missing")};
 }
 
 void setScene(Program& program, const QString& name) {
@@ -180,8 +262,64 @@ void setScene(Program& program, const QString& name) {
         program.model()->setProperty("state", ModelHost::Failed);
         return;
     }
+    if (name == u"unsupported" || name == u"part-missing") {
+        fillLibrary(program, false);
+        const bool part = name == u"part-missing";
+        ModelHost& host = *program.model();
+        host.setProperty("name", part ? QStringLiteral("falcon-7b-Q4_0") : QStringLiteral("rwkv-7-world"));
+        host.setProperty(
+            "problem",
+            part ? QStringLiteral("falcon-7b-Q4_0 is not complete: its part "
+                                  "falcon-7b-Q4_0-00002-of-00003.gguf is missing.")
+                 : QStringLiteral("rwkv-7-world is of a kind that EdgeChat does not know: \"rwkv7\"."));
+        host.setProperty(
+            "problemFix",
+            part ? QStringLiteral("Put all of its parts into the same folder, then try again.")
+                 : QStringLiteral("EdgeChat runs models of the LLaMA, Mistral and Falcon families, as a "
+                                  ".gguf file or as a Hugging Face folder with .safetensors files."));
+        host.setProperty("problemDetails",
+                         QStringLiteral("cannot read the model /mnt/models/rwkv-7-world.gguf "
+                                        "general.architecture: found \"rwkv7\", expected \"llama\""));
+        host.setProperty("state", ModelHost::Failed);
+        return;
+    }
     setReady(program);
     if (name == u"ready") return;
+    if (name == u"no-template" || name == u"odd-template") {
+        setCompletion(program, name == u"odd-template");
+        return;
+    }
+    if (name == u"models-families" || name == u"models-details") fillFamilies(program);
+    if (name == u"models-importing") {
+        program.library()->setProperty("importing", true);
+        program.library()->setProperty("importProgress", 0.38);
+    }
+    if (name == u"models-gptq") {
+        program.library()->setProperty(
+            "problem",
+            QStringLiteral("Llama-2-7B-Chat-GPTQ is quantized as GPTQ, which EdgeChat cannot read."));
+        program.library()->setProperty(
+            "problemFix",
+            QStringLiteral(
+                "Look for the same model as GGUF or AWQ, or take the original with .safetensors files."));
+        program.library()->setProperty(
+            "problemDetails",
+            QStringLiteral("cannot read the model /data/ada/Downloads/Llama-2-7B-Chat-GPTQ/config.json "
+                           "quantization_config.quant_method: found \"gptq\", expected \"awq\""));
+    }
+    if (name == u"models-pickle") {
+        program.library()->setProperty(
+            "problem",
+            QStringLiteral(
+                "falcon-7b-awq holds its weights only in PyTorch's own files (.bin or .pt). Opening such a "
+                "file can run programs that are hidden in it, so EdgeChat does not."));
+        program.library()->setProperty(
+            "problemFix",
+            QStringLiteral("Look for the same model with .safetensors files, or as a .gguf file."));
+        program.library()->setProperty(
+            "problemDetails", QStringLiteral("cannot read the model /data/ada/Downloads/falcon-7b-awq: found "
+                                             "pytorch_model.bin, expected .safetensors files"));
+    }
     if (name == u"history-failed") {
         program.setProperty("historyProblem",
                             QStringLiteral("history.sqlite is locked by another program. Chats of this "
@@ -211,6 +349,41 @@ void setScene(Program& program, const QString& name) {
         program.chat()->setProperty("state", ChatSession::ContextFull);
     } else {
         setConversation(program, kAnswer, MessageList::Complete);
+    }
+    if (name == u"switcher-costs") fillFamilies(program);
+    if (name == u"switched" || name == u"switch-next" || name == u"too-long" || name == u"no-template-chat") {
+        fillFamilies(program);
+        ModelHost& host = *program.model();
+        program.chat()->setProperty("answeredBy", QStringLiteral("SmolLM2-135M-Instruct"));
+        host.setProperty("name", QStringLiteral("Mistral-7B-Instruct-v0.2-AWQ"));
+        host.setProperty("sizeText", QStringLiteral("7.2B"));
+        host.setProperty("quantization", QStringLiteral("AWQ INT4 g128"));
+        MessageList& messages = *program.chat()->messages();
+        if (name == u"switched") {
+            program.chat()->setProperty("answeredBy", host.property("name"));
+            messages.setValue(3, QStringLiteral("modelName"), host.property("name"));
+            messages.setValue(3, QStringLiteral("modelChanged"), true);
+            messages.setValue(3, QStringLiteral("text"), kAnswer.left(210));
+        } else {
+            messages.setValue(3, QStringLiteral("text"), kAnswer.left(170));
+        }
+        if (name == u"too-long") {
+            host.setProperty("name", QStringLiteral("stories15M"));
+            host.setProperty("trainedContext", 256);
+            program.chat()->setProperty("contextSize", 256);
+            program.chat()->setProperty("state", ChatSession::ContextFull);
+        }
+        if (name == u"no-template-chat") {
+            setCompletion(program, true);
+            program.chat()->setProperty("answeredBy", host.property("name"));
+        }
+    }
+    if (name == u"marker") {
+        program.model()->setProperty("name", QStringLiteral("falcon-7b-instruct"));
+        program.chat()->setProperty("draft",
+                                    QStringLiteral("Continue this dialogue:\nUser: How far is the moon?"));
+        program.chat()->setProperty("draftTokens", 14);
+        program.chat()->setProperty("draftMarker", QStringLiteral("User:"));
     }
     if (name == u"search") {
         program.conversations()->setRows(

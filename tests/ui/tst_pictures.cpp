@@ -23,6 +23,17 @@ void keepMessage(QtMsgType type, const QMessageLogContext&, const QString& text)
 
 }  // namespace
 
+namespace {
+
+/// Unfolds every model's card.
+void openDetails(QQuickItem* item) {
+    if (item->objectName() == u"detailsButton") QMetaObject::invokeMethod(item, "clicked");
+    const QList<QQuickItem*> children = item->childItems();
+    for (QQuickItem* child : children) openDetails(child);
+}
+
+}  // namespace
+
 class PicturesTest : public QObject {
     Q_OBJECT
 
@@ -73,7 +84,7 @@ void PicturesTest::everySceneHasAFace() {
         if (scene == u"settings") window->setProperty("page", 2);
         if (scene == u"palette") QTest::keyClick(window, Qt::Key_K, Qt::ControlModifier);
         if (scene == u"shortcuts") QTest::keyClick(window, Qt::Key_F1);
-        if (scene == u"switcher") QTest::keyClick(window, Qt::Key_L, Qt::ControlModifier);
+        if (scene.startsWith(u"switcher")) QTest::keyClick(window, Qt::Key_L, Qt::ControlModifier);
         if (scene == u"editing") QTest::keyClick(window, Qt::Key_Up);
         if (scene == u"search") {
             QTest::keyClick(window, Qt::Key_F, Qt::ControlModifier);
@@ -82,6 +93,10 @@ void PicturesTest::everySceneHasAFace() {
         if (scene == u"deleted") program.conversations()->remove(2);
         if (scene == u"conversation")
             QTest::mouseMove(window, QPoint(size.width() / 2 + 100, size.height() / 2));
+        if (scene == u"models-details") {
+            QTest::qWait(60);  // until all cards are made
+            openDetails(window->contentItem());
+        }
         QTest::qWait(160);
 
         const QImage picture = window->grabWindow();

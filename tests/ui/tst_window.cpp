@@ -94,6 +94,10 @@ class WindowTest : public QObject {
     void shortcutsReachTheirPlaces();
     void returnPressesAButton();
     void importOpensAFileDialog();
+    void importOfAFolderOpensADialog();
+    void switcherSaysWhatAnotherModelCosts();
+    void theNextModelIsAnnouncedUntilItAnswers();
+    void aModelWithoutATemplateAsksForABeginning();
     void deleteOffersUndo();
     void sidebarGivesWayInANarrowWindow();
     void followsTheTailUntilTheUserScrolls();
@@ -133,7 +137,7 @@ void WindowTest::everyControlHasAName() {
     if (scene == u"settings") shown.window->setProperty("page", 2);
     if (scene == u"palette") QTest::keyClick(shown.window, Qt::Key_K, Qt::ControlModifier);
     if (scene == u"shortcuts") QTest::keyClick(shown.window, Qt::Key_F1);
-    if (scene == u"switcher") QTest::keyClick(shown.window, Qt::Key_L, Qt::ControlModifier);
+    if (scene.startsWith(u"switcher")) QTest::keyClick(shown.window, Qt::Key_L, Qt::ControlModifier);
     QTest::qWait(30);
 
     QList<QQuickItem*> items;
@@ -320,6 +324,61 @@ void WindowTest::importOpensAFileDialog() {
     QObject* dialog = shown.window->findChild<QObject*>(QStringLiteral("importDialog"));
     QVERIFY(dialog);
     QTRY_VERIFY(dialog->property("visible").toBool());
+}
+
+void WindowTest::importOfAFolderOpensADialog() {
+    Shown shown(QStringLiteral("no-model"));
+    QVERIFY(shown.window);
+    QTest::keyClick(shown.window, Qt::Key_O, Qt::ControlModifier | Qt::ShiftModifier);
+    // Where Qt has no dialog for folders, a file of the folder is chosen instead.
+    const QString name = QT_VERSION >= QT_VERSION_CHECK(6, 3, 0) ? QStringLiteral("importFolderDialog")
+                                                                 : QStringLiteral("importDialog");
+    QObject* dialog = nullptr;
+    QTRY_VERIFY((dialog = shown.window->findChild<QObject*>(name)) != nullptr);
+    QTRY_VERIFY(dialog->property("visible").toBool());
+}
+
+void WindowTest::switcherSaysWhatAnotherModelCosts() {
+    Shown shown(QStringLiteral("switcher-costs"));
+    QVERIFY(shown.window);
+    QTest::keyClick(shown.window, Qt::Key_L, Qt::ControlModifier);
+    QTRY_VERIFY(shown.hasFocus("modelList"));
+    QList<QQuickItem*> items;
+    collect(shown.find("modelList"), &items);
+    QStringList texts;
+    for (QQuickItem* item : std::as_const(items)) texts << item->property("text").toString();
+    const QString all = texts.join(u'\n');
+    QVERIFY2(all.contains(QStringLiteral("reads about 680 tokens")), qPrintable(all));
+    QVERIFY2(all.contains(QStringLiteral("unknown until it has run once")), qPrintable(all));
+    QVERIFY2(all.contains(QStringLiteral("answer only in a new chat")), qPrintable(all));
+    QVERIFY2(
+        all.contains(QStringLiteral("Mistral  \u00B7  7.2B  \u00B7  AWQ INT4 g128  \u00B7  context 32,768")),
+        qPrintable(all));
+    QVERIFY2(all.contains(QStringLiteral("context 2,048 of 8,192")), qPrintable(all));
+}
+
+void WindowTest::theNextModelIsAnnouncedUntilItAnswers() {
+    Shown shown(QStringLiteral("switch-next"));
+    QVERIFY(shown.window);
+    QTRY_VERIFY(shown.find("nextModelNote"));
+    QVERIFY(shown.find("nextModelNote")->isVisible());
+    shown.program.chat()->setProperty("answeredBy", shown.program.model()->property("name"));
+    QTRY_VERIFY(!shown.find("nextModelNote")->isVisible());
+}
+
+void WindowTest::aModelWithoutATemplateAsksForABeginning() {
+    Shown shown(QStringLiteral("no-template"));
+    QVERIFY(shown.window);
+    QList<QQuickItem*> items;
+    collect(shown.window->contentItem(), &items);
+    bool asks = false, explains = false;
+    for (QQuickItem* item : std::as_const(items)) {
+        const QString text = item->property("text").toString();
+        asks |= text.startsWith(QStringLiteral("Write the beginning of a text"));
+        explains |= text.contains(QStringLiteral("no chat template"));
+    }
+    QVERIFY(asks);
+    QVERIFY(explains);
 }
 
 void WindowTest::deleteOffersUndo() {

@@ -88,7 +88,7 @@ Item {
             id: switcher
             Layout.maximumWidth: header.width * 0.5
             program: header.program
-            compact: header.width < 620
+            compact: header.width < 760
             onModelsPageRequested: header.modelsPageRequested()
         }
 

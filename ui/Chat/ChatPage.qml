@@ -22,6 +22,7 @@ Item {
     signal settingsPageRequested
     signal shortcutsRequested
     signal importRequested
+    signal importFolderRequested
 
     function focusComposer(): void {
         composer.focusInput();
@@ -162,6 +163,7 @@ Item {
                 program: page.program
                 tight: emptyView.height < 400
                 onImportRequested: page.importRequested()
+                onImportFolderRequested: page.importFolderRequested()
                 onModelsPageRequested: page.modelsPageRequested()
                 onSwitcherRequested: page.openModelSwitcher()
             }
@@ -226,6 +228,24 @@ Item {
             onPressedChanged: list.followTail = !pressed && !list.away
         }
 
+        // The model was switched and has not answered yet.
+        footer: Item {
+            readonly property bool shown: page.chat.state === ChatSession.Idle && page.host.state === ModelHost.Ready
+                && page.chat.answeredBy.length > 0 && page.chat.answeredBy !== page.host.name
+            width: list.width
+            implicitHeight: shown ? nextNote.implicitHeight + 2 * Theme.space3 : 0
+
+            SwitchNote {
+                id: nextNote
+                objectName: "nextModelNote"
+                x: Math.round((parent.width - width) / 2)
+                y: Theme.space3
+                width: page.columnWidth
+                visible: parent.shown
+                text: qsTr("%1 answers next and reads this conversation first").arg(page.host.name)
+            }
+        }
+
         delegate: MessageDelegate {
             width: ListView.view.width
             program: page.program
@@ -274,20 +294,32 @@ Item {
         spacing: Theme.space2
 
         ErrorCard {
+            id: fullCard
+            readonly property bool tooLong: page.chat.contextUsed > page.chat.contextSize
+            readonly property bool canGrow: page.host.trainedContext > page.chat.contextSize
+
             Layout.fillWidth: true
             visible: page.chat.state === ChatSession.ContextFull
             calm: true
-            title: qsTr("This conversation fills the model's context")
-            cause: qsTr("%1 of %2 tokens are in use, so there is no room for another answer. Nothing is lost: the chat stays in the list.")
+            title: tooLong ? qsTr("This conversation is longer than %1 can read").arg(page.host.name)
+                : qsTr("This conversation fills the model's context")
+            cause: (tooLong ? qsTr("It has about %1 tokens, and the model takes in %2 at once. Nothing is lost: the chat stays in the list.")
+                : qsTr("%1 of %2 tokens are in use, so there is no room for another answer. Nothing is lost: the chat stays in the list."))
                 .arg(Theme.count(page.chat.contextUsed)).arg(Theme.count(page.chat.contextSize))
-            fix: qsTr("Go on in a new chat, or choose a larger context in the settings.")
+            fix: canGrow ? qsTr("Go on in a new chat, or set a larger context in Settings (this model was trained for %1) and load the model again.").arg(Theme.count(page.host.trainedContext))
+                : qsTr("Go on in a new chat, or choose a model with a longer context.")
             actionText: qsTr("New chat")
-            secondActionText: qsTr("Settings")
+            secondActionText: canGrow ? qsTr("Settings") : qsTr("Choose another model")
             onAction: {
                 page.program.newChat();
                 page.focusComposer();
             }
-            onSecondAction: page.settingsPageRequested()
+            onSecondAction: {
+                if (canGrow)
+                    page.settingsPageRequested();
+                else
+                    page.openModelSwitcher();
+            }
         }
         ErrorCard {
             Layout.fillWidth: true
@@ -299,6 +331,22 @@ Item {
             closable: true
             onClosed: page.chat.dismissProblem()
             onCopyRequested: text => page.program.copyText(text)
+        }
+        QuietNote {
+            Layout.fillWidth: true
+            Layout.leftMargin: Theme.space4
+            Layout.rightMargin: Theme.space4
+            visible: page.host.state === ModelHost.Ready && !page.chat.empty && text.length > 0
+            text: page.host.templateNote
+        }
+        QuietNote {
+            Layout.fillWidth: true
+            Layout.leftMargin: Theme.space4
+            Layout.rightMargin: Theme.space4
+            visible: page.chat.draftMarker.length > 0
+            warning: true
+            iconName: "warning"
+            text: qsTr("Your text contains \u201C%1\u201D. %2 uses these words to mark who speaks, and may take them for a new turn.").arg(page.chat.draftMarker).arg(page.host.name)
         }
         Composer {
             id: composer

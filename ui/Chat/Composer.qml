@@ -134,7 +134,8 @@ Rectangle {
                 y: area.topPadding
                 width: area.width - area.leftPadding - area.rightPadding
                 visible: area.length === 0 && area.preeditText.length === 0
-                text: composer.model.state === ModelHost.Ready ? qsTr("Write to %1").arg(composer.model.name)
+                text: composer.model.state === ModelHost.Ready && composer.model.completesText ? qsTr("Write the beginning of a text\u2026")
+                    : composer.model.state === ModelHost.Ready ? qsTr("Write to %1").arg(composer.model.name)
                     : composer.model.state === ModelHost.Loading ? qsTr("Write while the model loads")
                     : qsTr("Load a model to chat")
                 font: area.font

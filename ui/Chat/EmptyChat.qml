@@ -41,7 +41,10 @@ ColumnLayout {
         Layout.maximumWidth: 520
         Layout.alignment: Qt.AlignHCenter
         Layout.bottomMargin: Theme.space4
-        text: empty.small
+        text: empty.model.completesText
+            ? qsTr("%1 Write the beginning of a text, and it goes on from there. For questions and tasks choose a model made for chat; its name often says \u201CInstruct\u201D or \u201CChat\u201D.").arg(empty.model.templateNote)
+                + (empty.model.templateProblem.length > 0 ? "\n" + qsTr("Why: %1.").arg(empty.model.templateProblem) : "")
+            : empty.small
             ? qsTr("A small model that answers fast. It is good at short texts, rephrasing and simple questions; check facts it states. Everything stays on this machine.")
             : qsTr("Good at writing, explaining, summarising and code. Check facts it states. Everything stays on this machine.")
         color: Theme.secondary
@@ -59,16 +62,12 @@ ColumnLayout {
         rowSpacing: Theme.space2
 
         Repeater {
-            model: [
-                { title: qsTr("Explain something"), prompt: qsTr("Explain in simple words why the sky is blue.") },
-                { title: qsTr("Write a message"), prompt: qsTr("Write a short, friendly e-mail that moves a meeting to Thursday.") },
-                { title: qsTr("Make a plan"), prompt: qsTr("List five steps to learn to cook simple meals.") },
-                { title: qsTr("Show some code"), prompt: qsTr("Write a Python function that counts the words in a text file.") }
-            ]
+            model: empty.model.completesText ? empty.beginnings : empty.requests
 
             PromptCard {
                 required property var modelData
                 Layout.fillWidth: true
+                Layout.fillHeight: true
                 Layout.preferredWidth: 1
                 title: modelData.title
                 prompt: modelData.prompt
@@ -76,4 +75,17 @@ ColumnLayout {
             }
         }
     }
+
+    readonly property var beginnings: [
+        { title: qsTr("A story"), prompt: qsTr("The lighthouse keeper found the map on a Tuesday, and by evening") },
+        { title: qsTr("An explanation"), prompt: qsTr("The sky is blue because sunlight, on its way through the air,") },
+        { title: qsTr("A list"), prompt: qsTr("Five steps to learn to cook simple meals: 1.") },
+        { title: qsTr("Some code"), prompt: qsTr("# Counts the words in a text file\ndef count_words(path):") }
+    ]
+    readonly property var requests: [
+        { title: qsTr("Explain something"), prompt: qsTr("Explain in simple words why the sky is blue.") },
+        { title: qsTr("Write a message"), prompt: qsTr("Write a short, friendly e-mail that moves a meeting to Thursday.") },
+        { title: qsTr("Make a plan"), prompt: qsTr("List five steps to learn to cook simple meals.") },
+        { title: qsTr("Show some code"), prompt: qsTr("Write a Python function that counts the words in a text file.") }
+    ]
 }

@@ -12,6 +12,7 @@ Card {
     property bool tight: false // little height: the mark stays away
     readonly property bool installed: program.library.count > 0
     signal importRequested
+    signal importFolderRequested
     signal modelsPageRequested
     signal switcherRequested
 
@@ -45,7 +46,7 @@ Card {
             Layout.fillWidth: true
             text: card.installed
                 ? qsTr("No model is loaded. Pick one of those that are installed; it stays in memory until you unload it.")
-                : qsTr("EdgeChat needs a model file: one file that ends in .gguf. Drag it onto this window or choose it from a folder. Nothing you write leaves this machine.")
+                : qsTr("EdgeChat needs a model: a file that ends in .gguf, or a Hugging Face folder with .safetensors files. Drag it onto this window or choose it here. Nothing you write leaves this machine.")
             color: Theme.secondary
             font.pixelSize: Theme.fontBase
             lineHeight: 1.12
@@ -68,8 +69,14 @@ Card {
                 kind: card.installed ? Button.Secondary : Button.Primary
                 text: card.program.library.importing ? qsTr("Checking the file\u2026") : qsTr("Choose a file\u2026")
                 enabled: !card.program.library.importing
-                iconName: "folder"
+                iconName: "import"
                 onClicked: card.importRequested()
+            }
+            Button {
+                text: qsTr("Choose a folder\u2026")
+                visible: !card.program.library.importing
+                iconName: "folder"
+                onClicked: card.importFolderRequested()
             }
         }
         Text {

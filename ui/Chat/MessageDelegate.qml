@@ -22,6 +22,7 @@ Item {
     required property double prefillRate
     required property double timeToFirstToken
     required property bool canContinue
+    required property bool modelChanged
 
     required property Program program
     property int columnWidth: width
@@ -112,6 +113,13 @@ Item {
                     onCancelled: message.endEdit()
                 }
             }
+        }
+
+        SwitchNote {
+            Layout.fillWidth: true
+            Layout.topMargin: Theme.space3
+            visible: message.modelChanged
+            text: qsTr("Now answered by %1").arg(message.modelName)
         }
 
         // The model's words

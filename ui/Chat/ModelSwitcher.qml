@@ -19,7 +19,7 @@ T.Button {
     readonly property string stateText: host.state === ModelHost.Ready ? qsTr("ready")
         : host.state === ModelHost.Loading ? qsTr("loading") : host.state === ModelHost.Failed ? qsTr("failed to load") : qsTr("not loaded")
 
-    implicitWidth: Math.min(compact ? 200 : 360, row.implicitWidth + leftPadding + rightPadding)
+    implicitWidth: Math.min(compact ? 280 : 460, row.implicitWidth + leftPadding + rightPadding)
     implicitHeight: Theme.controlHeight
     leftPadding: 10
     rightPadding: 8
@@ -90,8 +90,9 @@ T.Button {
         id: menu
         x: switcher.width - width
         y: switcher.height + 4
-        width: 340
-        height: Math.min(420, layout.implicitHeight + 12)
+        width: 400
+        // Below the header and above the window's edge; the list scrolls.
+        height: Math.min(540, layout.implicitHeight + 12, (switcher.Window.window ? switcher.Window.window.height : 540) - Theme.headerHeight - 12)
         padding: 6
         margins: 8
         focus: true
@@ -126,6 +127,7 @@ T.Button {
                 currentIndex: 0
                 Accessible.role: Accessible.List
                 Accessible.name: qsTr("Models")
+                T.ScrollBar.vertical: ScrollBar {}
                 function choose(): void {
                     if (currentItem)
                         (currentItem as T.ItemDelegate).clicked();
@@ -133,61 +135,14 @@ T.Button {
                 Keys.onReturnPressed: list.choose()
                 Keys.onEnterPressed: list.choose()
 
-                delegate: T.ItemDelegate {
-                    id: entry
-
-                    required property int index
-                    required property string name
-                    required property string path
-                    required property string quantization
-                    required property string parametersText
-                    required property string sizeText
-                    required property bool loaded
-                    required property bool damaged
-
+                delegate: ModelRow {
                     width: ListView.view.width
-                    implicitHeight: Theme.controlHeight + 14
-                    leftPadding: 10
-                    rightPadding: 10
-                    enabled: !damaged
                     highlighted: hovered || ListView.isCurrentItem && list.activeFocus
-                    Accessible.role: Accessible.ListItem
-                    Accessible.name: loaded ? qsTr("%1, loaded").arg(name) : qsTr("Load %1").arg(name)
-                    Accessible.onPressAction: clicked()
+                    loadedContext: switcher.host.contextSize
                     onClicked: {
                         menu.close();
                         if (!loaded)
                             switcher.program.model.load(path);
-                    }
-
-                    contentItem: RowLayout {
-                        spacing: Theme.space2
-                        ColumnLayout {
-                            Layout.fillWidth: true
-                            spacing: 0
-                            Label {
-                                Layout.fillWidth: true
-                                text: entry.name
-                                color: entry.enabled ? Theme.text : Theme.disabled
-                                font.weight: entry.loaded ? Font.DemiBold : Font.Normal
-                            }
-                            Label {
-                                Layout.fillWidth: true
-                                text: entry.damaged ? qsTr("damaged") : Theme.joined([entry.parametersText, entry.quantization, entry.sizeText])
-                                color: entry.damaged ? Theme.danger : Theme.secondary
-                                font.pixelSize: Theme.fontSmall
-                            }
-                        }
-                        Icon {
-                            visible: entry.loaded
-                            name: "check"
-                            size: Theme.iconSmall
-                            color: Theme.accent
-                        }
-                    }
-                    background: Rectangle {
-                        radius: Theme.radiusControl
-                        color: entry.highlighted ? Theme.hover : "transparent"
                     }
                 }
             }

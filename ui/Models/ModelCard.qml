@@ -10,7 +10,8 @@ Card {
     required property int index
     required property string name
     required property string path
-    required property string architecture
+    required property string title
+    required property string family
     required property string parametersText
     required property string quantization
     required property string sizeText
@@ -18,6 +19,12 @@ Card {
     required property bool loaded
     required property bool damaged
     required property string problem
+    required property int context
+    required property int fileCount
+    required property var warnings // list of sentences
+    required property string switchCost
+    property int loadedContext: 0 // tokens that the loaded model takes in
+    property bool open: false
     property bool keyboardCurrent: false
     property bool loading: false
     property real progress: 0
@@ -75,14 +82,18 @@ Card {
                 }
                 Item { Layout.fillWidth: true }
             }
-            Label {
+            Text {
                 Layout.fillWidth: true
-                text: Theme.joined([card.architecture, card.parametersText, card.quantization, card.sizeText])
+                text: Theme.joined([card.family, card.parametersText, card.quantization, card.sizeText, card.context > 0 ? qsTr("context\u00A0%1").arg(Theme.count(card.context)) : ""])
+                visible: text.length > 0
                 color: Theme.secondary
+                font.pixelSize: Theme.fontBase
+                wrapMode: Text.Wrap
+                textFormat: Text.PlainText
             }
             Label {
                 Layout.fillWidth: true
-                visible: !card.inStore && !card.damaged
+                visible: !card.inStore && !card.damaged && !card.open
                 text: card.path
                 color: Theme.secondary
                 font.pixelSize: Theme.fontSmall
@@ -97,6 +108,21 @@ Card {
                 wrapMode: Text.Wrap
                 textFormat: Text.PlainText
             }
+            ModelDetails {
+                Layout.fillWidth: true
+                Layout.topMargin: Theme.space2
+                visible: card.open
+                warnings: card.warnings
+                facts: [
+                    { label: qsTr("Calls itself"), value: card.title },
+                    { label: qsTr("Context"), value: card.context === 0 ? "" : card.loaded && card.loadedContext > 0
+                        ? qsTr("%1 tokens loaded, trained for %2").arg(Theme.count(card.loadedContext)).arg(Theme.count(card.context))
+                        : qsTr("trained for %1 tokens").arg(Theme.count(card.context)) },
+                    { label: qsTr("On the disk"), value: card.fileCount > 1 ? qsTr("%1 in %2 files").arg(card.sizeText).arg(card.fileCount) : card.sizeText },
+                    { label: qsTr("Place"), value: card.path },
+                    { label: qsTr("To load it"), value: card.switchCost }
+                ]
+            }
             ProgressLine {
                 Layout.fillWidth: true
                 Layout.topMargin: Theme.space1
@@ -106,6 +132,7 @@ Card {
             }
         }
         Button {
+            Layout.alignment: Qt.AlignTop
             visible: !card.damaged
             enabled: !card.loading
             text: card.loaded ? qsTr("Unload") : card.loading ? qsTr("Loading\u2026") : qsTr("Load")
@@ -113,6 +140,18 @@ Card {
             onClicked: card.loaded ? card.unloadRequested() : card.loadRequested()
         }
         IconButton {
+            Layout.alignment: Qt.AlignTop
+            objectName: "detailsButton"
+            visible: !card.damaged
+            iconName: card.open ? "chevron-up" : "chevron-down"
+            ink: card.warnings.length > 0 && !card.open ? Theme.warning : Theme.secondary
+            text: card.open ? qsTr("Hide the details of %1").arg(card.name)
+                : card.warnings.length > 0 ? qsTr("Details of %1, with %2").arg(card.name).arg(card.warnings.length === 1 ? qsTr("a note") : qsTr("%1 notes").arg(card.warnings.length))
+                : qsTr("Details of %1").arg(card.name)
+            onClicked: card.open = !card.open
+        }
+        IconButton {
+            Layout.alignment: Qt.AlignTop
             enabled: !card.loaded && !card.loading
             iconName: "trash"
             text: card.inStore ? qsTr("Remove %1").arg(card.name) : qsTr("Take %1 off this list").arg(card.name)

@@ -13,6 +13,7 @@ Item {
     property bool sidebarShown: true
     readonly property ModelLibrary library: program.library
     signal importRequested
+    signal importFolderRequested
     signal sidebarToggled
     signal chatRequested
 
@@ -43,9 +44,18 @@ Item {
                 Accessible.role: Accessible.Heading
             }
             Button {
+                objectName: "importFolderButton"
+                iconName: "folder"
+                text: page.width < 480 ? qsTr("Folder\u2026") : qsTr("Import a folder\u2026")
+                Accessible.name: qsTr("Import a folder\u2026")
+                enabled: !page.library.importing
+                onClicked: page.importFolderRequested()
+            }
+            Button {
                 kind: Button.Primary
                 iconName: "import"
-                text: page.library.importing ? qsTr("Checking\u2026") : qsTr("Import a file\u2026")
+                text: page.library.importing ? qsTr("Checking\u2026") : page.width < 480 ? qsTr("File\u2026") : qsTr("Import a file\u2026")
+                Accessible.name: qsTr("Import a file\u2026")
                 enabled: !page.library.importing
                 onClicked: page.importRequested()
             }
@@ -73,26 +83,59 @@ Item {
         keyNavigationEnabled: true
         Accessible.role: Accessible.List
         Accessible.name: qsTr("Installed models")
+        function toTop(): void {
+            contentY = originY - topMargin;
+        }
         readonly property int column: Math.min(Theme.measure, width - 2 * Theme.space4)
 
         T.ScrollBar.vertical: ScrollBar {}
 
         header: Item {
             width: list.width
-            implicitHeight: notes.visible ? notes.implicitHeight + Theme.space3 : 0
+            implicitHeight: (notes.visible ? notes.implicitHeight + Theme.space3 : 0)
+                + (progress.visible ? progress.implicitHeight + Theme.space3 : 0)
+            // What is new there is to be seen.
+            onImplicitHeightChanged: Qt.callLater(list.toTop) // qmllint disable
 
             ErrorCard {
                 id: notes
                 x: Math.round((parent.width - width) / 2)
                 width: list.column
                 visible: page.library.problem.length > 0
-                title: qsTr("The file could not be imported")
+                title: qsTr("This model could not be added")
                 cause: page.library.problem
                 details: page.library.problemDetails
-                fix: qsTr("Choose a .gguf file that was downloaded completely.")
+                fix: page.library.problemFix
                 actionText: qsTr("Choose another file\u2026")
+                secondActionText: qsTr("Choose another folder\u2026")
+                closable: true
                 onAction: page.importRequested()
+                onSecondAction: page.importFolderRequested()
+                onClosed: page.library.dismissProblem()
                 onCopyRequested: text => page.program.copyText(text)
+            }
+            RowLayout {
+                id: progress
+                x: Math.round((parent.width - width) / 2)
+                width: list.column
+                visible: page.library.importing
+                spacing: Theme.space3
+
+                Text {
+                    text: qsTr("Checking and adding the model")
+                    color: Theme.secondary
+                    font.pixelSize: Theme.fontBase
+                    textFormat: Text.PlainText
+                }
+                ProgressLine {
+                    Layout.fillWidth: true
+                    value: page.library.importProgress
+                    Accessible.name: qsTr("Model imported")
+                }
+                Button {
+                    text: qsTr("Cancel")
+                    onClicked: page.library.cancelImport()
+                }
             }
         }
 
@@ -124,7 +167,7 @@ Item {
                     }
                     Text {
                         Layout.fillWidth: true
-                        text: qsTr("Drag a .gguf file onto this window, or import it from a folder. The file is checked whole before it is added. The command \u201Cmake run\u201D fetches a small starter model by itself.")
+                        text: qsTr("Drag it onto this window or import it: a .gguf file, or a Hugging Face folder with config.json and .safetensors files (LLaMA, Mistral and Falcon families). It is checked whole before it is added. The command \u201Cmake run\u201D fetches a small starter model by itself.")
                         color: Theme.secondary
                         font.pixelSize: Theme.fontBase
                         lineHeight: 1.12
@@ -142,6 +185,7 @@ Item {
             keyboardCurrent: ListView.isCurrentItem && list.activeFocus
             loading: page.program.model.state === ModelHost.Loading && page.program.model.path === path
             progress: page.program.model.progress
+            loadedContext: page.program.model.contextSize
             onLoadRequested: {
                 page.program.model.load(path);
                 page.chatRequested();

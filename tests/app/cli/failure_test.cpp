@@ -98,7 +98,7 @@ TEST_F(BadModel, isNamed) {
     expectError({"inspect", "./missing"}, 3, "missing");
     expectError({"inspect", "no-such-model"}, 3, "no-such-model");
     std::filesystem::create_directory(path("folder"));
-    expectError({"inspect", path("folder")}, 3, "Hugging Face");
+    expectError({"inspect", path("folder")}, 3, "folder");
     expectError({"inspect", write("not.gguf", "hello, world, this is no model")}, 3, "not.gguf");
     expectError({"inspect", write("empty.gguf", "")}, 3, "empty.gguf");
 }

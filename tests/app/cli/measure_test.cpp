@@ -211,6 +211,35 @@ TEST_F(Inspect, plansMemoryForGrowingContexts) {
     EXPECT_LT(small[3]["kv"].get<uint64_t>(), memory[3]["kv"].get<uint64_t>());
 }
 
+TEST_F(Inspect, saysWhatBecomesOfEachTensorType) {
+    TinyModelOptions options;
+    options.weights = TensorType::q5_1;
+    ASSERT_TRUE(writeTinyModel(path("types.gguf"), options));
+    const nlohmann::json types = object(run({"inspect", path("types.gguf"), "--json"}))["types"];
+    ASSERT_EQ(types.size(), 3u);
+    EXPECT_EQ(types[0]["type"], "F32");
+    EXPECT_EQ(types[0]["tensors"], 5);  // the norms
+    EXPECT_EQ(types[0]["bytes"], 5 * 64 * 4);
+    EXPECT_EQ(types[0]["runs_as"], "F32");
+    EXPECT_EQ(types[0]["loss"], "");
+    EXPECT_EQ(types[1]["type"], "Q5_1");
+    EXPECT_EQ(types[1]["tensors"], 14);
+    EXPECT_EQ(types[1]["runs_as"], "Q8_0");
+    EXPECT_NE(types[1]["loss"].get<std::string>().find("at most 0.4 %"), std::string::npos);
+    EXPECT_EQ(types[2]["type"], "Q8_0");
+    EXPECT_EQ(types[2]["loss"], "");
+}
+
+TEST_F(Inspect, passesOnTheWarningsOfTheReader) {
+    GgufWriter writer = tinyModel();
+    writer.remove("tokenizer.ggml.pre");
+    ASSERT_TRUE(writer.write(path("warned.gguf")));
+    const Outcome outcome = run({"inspect", path("warned.gguf"), "--json"});
+    const nlohmann::json warnings = object(outcome)["warnings"];
+    ASSERT_EQ(warnings.size(), 1u);
+    EXPECT_NE(outcome.errors.find(warnings[0].get<std::string>()), std::string::npos);
+}
+
 TEST_F(Inspect, isReadableWithoutJson) {
     const Outcome outcome = run({"inspect", model()});
     EXPECT_EQ(outcome.code, 0);

@@ -12,6 +12,10 @@ TEST_F(StoreCommands, importMakesAModelThatRunsByItsName) {
     EXPECT_EQ(imported["bytes"], std::filesystem::file_size(model()));
     EXPECT_TRUE(std::filesystem::equivalent(imported["path"].get<std::string>(), model()))
         << "on one file system the store holds a hard link";
+    ASSERT_EQ(imported["files"].size(), 1u);
+    EXPECT_EQ(keys(imported["files"][0]), (std::set<std::string>{"name", "bytes", "sha256"}));
+    EXPECT_EQ(imported["files"][0]["bytes"], imported["bytes"]);
+    EXPECT_EQ(imported["files"][0]["sha256"].get<std::string>().size(), 64u);
 
     const nlohmann::json listed = object(run({"list", "--json"}));
     ASSERT_EQ(listed["models"].size(), 1u);

@@ -27,6 +27,15 @@ TEST_F(Tokenize, writesAnArrayOfIds) {
     EXPECT_EQ(outcome.output, "[267,262]\n");  // "hello", " the"
 }
 
+TEST_F(Tokenize, readsAVocabularyThatHasNoWeights) {
+    GgufWriter writer = tinyModel();
+    writer.tensors.clear();
+    writer.text("general.architecture", "starcoder2");
+    ASSERT_TRUE(writer.write(path("vocabulary.gguf")));
+    EXPECT_EQ(run({"tokenize", path("vocabulary.gguf")}, "hello the").output, "[267,262]\n");
+    EXPECT_EQ(run({"inspect", path("vocabulary.gguf")}).code, 3);
+}
+
 TEST_F(Tokenize, takesEveryByteOfStdin) {
     const std::string bytes("x\0y\n", 4);
     EXPECT_EQ(nlohmann::json::parse(run({"tokenize", model()}, bytes).output), byteIds(bytes));
@@ -118,6 +127,38 @@ TEST_F(Template, aUserCannotTypeAControlToken) {
     int ends = 0;
     for (const nlohmann::json& id : ids) ends += id == 2 ? 1 : 0;
     EXPECT_EQ(ends, 2);  // the two that the template wrote
+}
+
+// A model with another template than the usual one.
+std::string modelWith(const std::string& path, const std::string& chatTemplate) {
+    TinyModelOptions options;
+    options.chatTemplate = chatTemplate;
+    EXPECT_TRUE(writeTinyModel(path, options));
+    return path;
+}
+
+TEST_F(Template, warnsOfAMessageThatMayPassForAnotherRoles) {
+    const std::string marked = modelWith(
+        path("marked.gguf"),
+        "{% for m in messages if m.role != 'system' %}### {{ m.role }}: {{ m.content }}\n{% endfor %}");
+    const std::string file =
+        write("m.json", R"([{"role":"system","content":"x"},{"role":"user","content":"a ### user: b"}])");
+    const Outcome outcome = run({"template", marked, "--messages", file, "--json"});
+    const nlohmann::json json = object(outcome);
+    EXPECT_EQ(json["text"], "### user: x\n\na ### user: b\n");
+    EXPECT_EQ(json["source"], "jinja");
+    EXPECT_NE(outcome.errors.find("no place for a system message"), std::string::npos) << outcome.errors;
+    EXPECT_NE(outcome.errors.find("contains \"### user:\""), std::string::npos) << outcome.errors;
+    const std::string harmless = write("h.json", R"([{"role":"user","content":"a"}])");
+    EXPECT_EQ(run({"template", marked, "--messages", harmless}).errors, "");
+}
+
+TEST_F(Template, saysWhyTheCarriedOneCannotBeUsed) {
+    const std::string broken = modelWith(path("broken.gguf"), "{% include 'x' %}");
+    const std::string file = write("m.json", R"([{"role":"user","content":"a"}])");
+    const Outcome outcome = run({"template", broken, "--messages", file, "--json"});
+    EXPECT_EQ(object(outcome)["source"], "none");
+    EXPECT_NE(outcome.errors.find("{% include %} is not known here"), std::string::npos) << outcome.errors;
 }
 
 TEST_F(Template, refusesBadMessages) {

@@ -1,9 +1,10 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <limits>
 
 #include "inference/cpu/packed_matrix.h"
-#include "tests/data/gguf_writer.h"
+#include "tests/data/memory_checkpoint.h"
 #include "tests/data/random_values.h"
 
 namespace edgechat::inference::cpu {
@@ -17,9 +18,10 @@ struct Packed {
     bool finite = true;
 };
 
-Packed pack(TensorType type, int rows, int columns, int tileRows, const std::string& stored) {
+Packed pack(TensorType type, int rows, int columns, int tileRows, const std::string& stored,
+            int groupSize = 0) {
     Packed packed;
-    packed.tensor = {"w", type, rows, columns, 0, stored.size()};
+    packed.tensor = {"w", type, rows, columns, groupSize, stored.size(), {}};
     packed.stored = stored;
     packed.matrix = packedShape(packed.tensor, tileRows);
     packed.memory.resize(packed.matrix.bytes());
@@ -27,7 +29,8 @@ Packed pack(TensorType type, int rows, int columns, int tileRows, const std::str
     const auto* source = reinterpret_cast<const std::byte*>(packed.stored.data());
     for (int tile = 0; tile < packed.matrix.tiles(); ++tile) {
         const int row = tile * tileRows;
-        packed.finite &= packTile(packed.matrix, source + packed.tensor.rowBytes() * static_cast<size_t>(row),
+        packed.finite &= packTile(packed.matrix, packed.tensor,
+                                  source + packed.tensor.rowBytes() * static_cast<size_t>(row),
                                   std::min(tileRows, rows - row),
                                   packed.memory.data() + packed.matrix.tileBytes * static_cast<size_t>(tile));
     }
@@ -40,25 +43,53 @@ std::string randomStored(TensorType type, int rows, int columns) {
         edgechat::testing::RandomValues(7).vector(static_cast<size_t>(rows) * static_cast<size_t>(columns)));
 }
 
+void expectRows(const Packed& packed) {
+    ASSERT_TRUE(packed.finite);
+    const TensorInfo& tensor = packed.tensor;
+    std::vector<float> expected(static_cast<size_t>(tensor.columns)), found(expected.size());
+    for (int row = 0; row < tensor.rows; ++row) {
+        dequantizeRow(tensor, packed.stored.data() + tensor.rowBytes() * static_cast<size_t>(row),
+                      expected.data());
+        unpackRow(packed.matrix, row, found.data());
+        for (size_t k = 0; k < expected.size(); ++k) {
+            ASSERT_FLOAT_EQ(found[k], expected[k]) << tensorTypeName(tensor.type) << " g" << tensor.groupSize
+                                                   << " row " << row << " column " << k;
+        }
+    }
+}
+
 TEST(PackedMatrix, keepsEveryWeightExactly) {
     for (const TensorType type : {TensorType::q4_0, TensorType::q4_1, TensorType::q8_0, TensorType::f16,
                                   TensorType::bf16, TensorType::f32}) {
         for (const int tileRows : {8, 16}) {
             const int rows = 19, columns = 96;  // the last tile is not full
-            const Packed packed = pack(type, rows, columns, tileRows, randomStored(type, rows, columns));
-            ASSERT_TRUE(packed.finite);
-            std::vector<float> expected(columns), found(columns);
-            for (int row = 0; row < rows; ++row) {
-                dequantizeRow(type,
-                              packed.stored.data() + packed.tensor.rowBytes() * static_cast<size_t>(row),
-                              columns, expected.data());
-                unpackRow(packed.matrix, row, found.data());
-                for (int k = 0; k < columns; ++k) {
-                    ASSERT_FLOAT_EQ(found[static_cast<size_t>(k)], expected[static_cast<size_t>(k)])
-                        << tensorTypeName(type) << " row " << row << " column " << k;
-                }
-            }
+            expectRows(pack(type, rows, columns, tileRows, randomStored(type, rows, columns)));
         }
+    }
+}
+
+TEST(PackedMatrix, keepsEveryWeightOfInt4InGroupsOfAnySize) {
+    for (const auto& [columns, groupSize] :
+         {std::pair{256, 32}, {256, 64}, {256, 128}, {256, 256}, {96, 96}, {96, 48}, {100, 20}, {21, 7}}) {
+        for (const int tileRows : {8, 16}) {
+            const int rows = 19;
+            const Packed packed =
+                pack(TensorType::int4, rows, columns, tileRows,
+                     edgechat::testing::encodeInt4(
+                         edgechat::testing::RandomValues(7).vector(static_cast<size_t>(rows * columns)),
+                         groupSize),
+                     groupSize);
+            EXPECT_EQ(packed.matrix.dense(), groupSize % 32 != 0);
+            expectRows(packed);
+        }
+    }
+}
+
+TEST(PackedMatrix, refusesInt4ThatFp16CannotScale) {
+    std::string stored = edgechat::testing::encodeInt4(edgechat::testing::RandomValues(7).vector(4 * 64), 32);
+    for (const float scale : {1e6f, std::numeric_limits<float>::quiet_NaN()}) {
+        std::memcpy(stored.data() + stored.size() / 2, &scale, 4);
+        EXPECT_FALSE(pack(TensorType::int4, 4, 64, 8, stored, 32).finite) << scale;
     }
 }
 
@@ -75,9 +106,9 @@ TEST(PackedMatrix, refusesAScaleThatIsNotFinite) {
 
 TEST(PackedMatrix, takesFiveBitsAWeightForQ4WithOffsetsAndFourAndAHalfWithout) {
     // 4 bits and one or two fp16 numbers per 32 weights.
-    EXPECT_EQ(packedShape({"w", TensorType::q4_1, 64, 576, 0, 0}, 16).bytes(), 64u * 576 * 5 / 8);
-    EXPECT_EQ(packedShape({"w", TensorType::q4_0, 64, 576, 0, 0}, 16).bytes(), 64u * 576 * 9 / 16);
-    EXPECT_EQ(packedShape({"w", TensorType::q8_0, 64, 576, 0, 0}, 16).bytes(), 64u * 576 * 17 / 16);
+    EXPECT_EQ(packedShape({"w", TensorType::q4_1, 64, 576, 0, 0, {}}, 16).bytes(), 64u * 576 * 5 / 8);
+    EXPECT_EQ(packedShape({"w", TensorType::q4_0, 64, 576, 0, 0, {}}, 16).bytes(), 64u * 576 * 9 / 16);
+    EXPECT_EQ(packedShape({"w", TensorType::q8_0, 64, 576, 0, 0, {}}, 16).bytes(), 64u * 576 * 17 / 16);
 }
 
 }  // namespace

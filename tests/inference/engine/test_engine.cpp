@@ -5,7 +5,8 @@
 #include <filesystem>
 
 #include "inference/engine.h"
-#include "tests/data/gguf_writer.h"
+#include "tests/data/memory_checkpoint.h"
+#include "tests/data/test_files.h"
 
 namespace edgechat::inference {
 namespace {
@@ -205,6 +206,26 @@ TEST_F(EngineTest, endsAtAStopTextWithoutShowingIt) {
     EXPECT_EQ(result->text, whole->text.substr(0, whole->text.find(stopped.stopTexts[0])));
 }
 
+TEST_F(EngineTest, leavesOutTheFirstSpaceThatBelongsToTheTemplate) {
+    std::unique_ptr<Engine> engine = load();
+    GenerateRequest free = request(*engine, "hello", 12);
+    free.sampling.temperature = 1;
+    bool withSpace = false, without = false;
+    for (int seed = 1; seed < 400 && !(withSpace && without); ++seed) {
+        free.sampling.seed = static_cast<uint64_t>(seed);
+        free.stripLeadingSpace = false;
+        const Result<GenerateResult> whole = engine->generate(free);
+        free.stripLeadingSpace = true;
+        const Result<GenerateResult> stripped = engine->generate(free);
+        ASSERT_TRUE(whole && stripped);
+        const bool begins = whole->text.starts_with(' ');
+        EXPECT_EQ(stripped->text, begins ? whole->text.substr(1) : whole->text);
+        EXPECT_EQ(stripped->tokens, whole->tokens);
+        (begins ? withSpace : without) = true;
+    }
+    EXPECT_TRUE(withSpace && without);
+}
+
 TEST_F(EngineTest, runsOnTheReferenceDeviceToo) {
     EngineOptions options;
     options.device = Device::reference;
@@ -248,6 +269,66 @@ TEST_F(EngineTest, worksOnAfterItsFileIsGone) {
     Result<std::unique_ptr<Engine>> again = Engine::load(m_path, {});
     ASSERT_FALSE(again);
     EXPECT_NE(again.error().message().find(m_path.string()), std::string::npos);
+}
+
+/// The tiny model with a sliding window of 24 tokens: keys lie in a ring of 192.
+std::unique_ptr<Engine> windowedEngine(Device device) {
+    ModelConfig config = testing::smallConfig();
+    const testing::TemporaryFile file(testing::tinyModel().bytes());
+    const auto vocabulary = Checkpoint::openVocabulary(file.path());
+    if (!vocabulary) return nullptr;
+    config.vocab = static_cast<int>(testing::tinyTokens().size());
+    config.slidingWindow = 24;
+    CheckpointContent content = testing::memoryContent(config);
+    content.tokenizer = *(*vocabulary)->tokenizer();
+    content.chatTemplate = testing::kChatMlTemplate;
+    EngineOptions options;
+    options.device = device, options.threads = 2, options.context = 1024;
+    auto engine = Engine::load(Checkpoint::fromContent("memory", std::move(content)), options);
+    return engine ? std::move(*engine) : nullptr;
+}
+
+TEST(EngineWithSlidingWindow, answersInTurnsAsToTheWholeConversationAtOnce) {
+    for (const Device device : {Device::cpu, Device::reference}) {
+        const std::unique_ptr<Engine> engine = windowedEngine(device);
+        ASSERT_TRUE(engine);
+        GenerateRequest request;
+        request.maxTokens = 50;
+        request.sampling.temperature = 0;
+        request.stopAtEnd = false;
+        std::vector<int> afterFirstTurn;
+        // A chat of seven turns, then the second turn once more with another question.
+        for (int turn = 0; turn < 8; ++turn) {
+            if (turn == 7) request.prompt = afterFirstTurn;
+            for (int i = 0; i < 40; ++i) request.prompt.push_back((i * i + 31 * turn) % 200 + 3);
+            const Result<GenerateResult> inTurns = engine->generate(request);
+            ASSERT_TRUE(inTurns);
+            const std::unique_ptr<Engine> fresh = windowedEngine(device);
+            const Result<GenerateResult> atOnce = fresh->generate(request);
+            ASSERT_TRUE(atOnce);
+            EXPECT_EQ(inTurns->tokens, atOnce->tokens) << deviceName(device) << " turn " << turn;
+            EXPECT_EQ(inTurns->statistics.promptTokens, static_cast<int>(request.prompt.size()));
+            if (turn > 0 && turn < 7) {
+                EXPECT_EQ(inTurns->statistics.cachedTokens, static_cast<int>(request.prompt.size()) - 41);
+            } else if (turn == 7 && device == Device::cpu) {
+                EXPECT_EQ(inTurns->statistics.cachedTokens, 0) << "the ring has forgotten the first turn";
+            }
+            request.prompt.insert(request.prompt.end(), inTurns->tokens.begin(), inTurns->tokens.end());
+            if (turn == 0) afterFirstTurn = request.prompt;
+        }
+    }
+}
+
+TEST(EngineWithSlidingWindow, forgetsAllWhenItCannotGoBackThatFar) {
+    const std::unique_ptr<Engine> engine = windowedEngine(Device::cpu);
+    ASSERT_TRUE(engine);
+    const std::vector<int> tokens(500, 7);
+    ASSERT_TRUE(engine->score(tokens, [](int, std::span<const float>) { return true; }));
+    EXPECT_EQ(engine->cachedTokens(), 500);
+    engine->truncateCache(480);
+    EXPECT_EQ(engine->cachedTokens(), 480);
+    engine->truncateCache(300);
+    EXPECT_EQ(engine->cachedTokens(), 0);
 }
 
 }  // namespace

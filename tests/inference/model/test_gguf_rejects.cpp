@@ -15,6 +15,7 @@ using testing::ggufString;
 using testing::GgufWriter;
 using testing::littleEndian;
 using testing::TemporaryFile;
+using testing::tinyFalcon;
 using testing::tinyModel;
 using testing::tinyTokens;
 
@@ -73,6 +74,9 @@ const Case kCases[] = {
      [](GgufWriter& w) { w.raw("x", 9, littleEndian<uint32_t>(9) + littleEndian<uint64_t>(0)); }, "x",
      "an array of arrays", "numbers"},
     {"boolOfTwo", [](GgufWriter& w) { w.raw("x", 7, "\x02"); }, "x", "a bool of value 2", "0 or 1"},
+    {"boolOfTwoInAnArray",
+     [](GgufWriter& w) { w.raw("x", 9, littleEndian<uint32_t>(7) + littleEndian<uint64_t>(1) + "\x02"); },
+     "x", "a bool of value 2", "0 or 1"},
     {"alignmentOfOtherType", [](GgufWriter& w) { w.u64("general.alignment", 32); }, "general.alignment",
      "u64", "u32"},
     {"alignmentFour", [](GgufWriter& w) { w.u32("general.alignment", 4); }, "general.alignment", "4",
@@ -86,6 +90,8 @@ const Case kCases[] = {
     {"emptyTensorName", [](GgufWriter& w) { w.tensors[0].name = ""; }, "tensor 0", "an empty name", "a name"},
     {"tensorNameTooLong", [](GgufWriter& w) { w.tensors[0].name = std::string(64, 'n'); }, "tensor 0",
      "a text of 64 bytes", "at most 63"},
+    {"tensorNameWithNul", [](GgufWriter& w) { w.tensors[0].name = std::string("a\0b", 3); }, "tensor 0",
+     "NUL", "text"},
     {"tensorTwice", [](GgufWriter& w) { w.tensors.push_back(w.tensors.back()); }, "tensor output_norm.weight",
      "twice", "once"},
     {"noDimensions", [](GgufWriter& w) { w.tensors[0].dimensions = {}; }, "tensor token_embd.weight",
@@ -116,10 +122,18 @@ const Case kCases[] = {
          w.tensors[0].dimensions = {uint64_t{1} << 40, 1u << 23};
      },
      "tensor token_embd.weight", "more than 2^64 bytes", "fits"},
-    {"quantizedTypeOfLater", [](GgufWriter& w) { w.tensors[0].type = 12; }, "tensor token_embd.weight",
-     "tensor type Q4_K", "F32, F16, BF16, Q4_0, Q4_1 or Q8_0"},
+    {"typeIq4Nl", [](GgufWriter& w) { w.tensors[0].type = 20; }, "tensor token_embd.weight",
+     "tensor type IQ4_NL", "a file quantized as Q4_K_M, for example"},
+    {"typeTq1_0", [](GgufWriter& w) { w.tensors[0].type = 34; }, "tensor token_embd.weight",
+     "tensor type TQ1_0", "a file quantized as Q4_K_M, for example"},
+    {"typeMxfp4", [](GgufWriter& w) { w.tensors[0].type = 39; }, "tensor token_embd.weight",
+     "tensor type MXFP4", "a file quantized as Q4_K_M, for example"},
+    {"integerType", [](GgufWriter& w) { w.tensors[0].type = 26; }, "tensor token_embd.weight",
+     "tensor type I32", "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 or Q2_K to Q6_K"},
     {"removedType", [](GgufWriter& w) { w.tensors[0].type = 4; }, "tensor token_embd.weight",
-     "tensor type number 4", "F32"},
+     "tensor type Q4_2", "F32"},
+    {"removedRepackedType", [](GgufWriter& w) { w.tensors[0].type = 31; }, "tensor token_embd.weight",
+     "tensor type Q4_0_4_4", "F32"},
     {"unknownType", [](GgufWriter& w) { w.tensors[0].type = 1000; }, "tensor token_embd.weight",
      "tensor type number 1000", "F32"},
     {"rowsThatAreNoBlocks",
@@ -127,6 +141,8 @@ const Case kCases[] = {
          w.tensors[0].dimensions = {48, 268};
      },
      "tensor token_embd.weight", "rows of 48 elements", "a multiple of 32 for Q8_0"},
+    {"rowsThatAreNoSuperBlocks", [](GgufWriter& w) { w.tensors[0].type = 12; }, "tensor token_embd.weight",
+     "rows of 64 elements", "a multiple of 256 for Q4_K"},
     {"offsetNotAligned", [](GgufWriter& w) { w.tensors[1].offset = 17; }, "tensor blk.0.attn_norm.weight",
      "offset 17", "a multiple of 32"},
     {"offsetLeavesGap", [](GgufWriter& w) { w.tensors[0].offset = 32; }, "tensor token_embd.weight",
@@ -140,21 +156,42 @@ const Case kCases[] = {
     {"noArchitecture", [](GgufWriter& w) { w.remove("general.architecture"); }, "general.architecture",
      "no such key", "a text"},
     {"otherArchitecture", [](GgufWriter& w) { w.text("general.architecture", "qwen2"); },
-     "general.architecture", "\"qwen2\"", "\"llama\""},
+     "general.architecture", "\"qwen2\"", "\"llama\" (LLaMA, Mistral"},
+    {"architectureMistral", [](GgufWriter& w) { w.text("general.architecture", "mistral"); },
+     "general.architecture", "\"mistral\"", "or \"falcon\""},
     {"firstOfSplit",
      [](GgufWriter& w) {
          w.raw("split.no", 2, littleEndian<uint16_t>(0));
          w.raw("split.count", 2, littleEndian<uint16_t>(3));
      },
-     "split.count", "part 1 of 3", "one file"},
-    {"laterOfSplit", [](GgufWriter& w) { w.raw("split.no", 2, littleEndian<uint16_t>(1)); }, "split.no", "1",
-     "one file"},
+     "split.count", "part 1 of 3", "-00001-of-00003.gguf"},
+    {"laterOfSplit",
+     [](GgufWriter& w) {
+         w.raw("split.no", 2, littleEndian<uint16_t>(1));
+         w.raw("split.count", 2, littleEndian<uint16_t>(3));
+     },
+     "split.no", "part 2 of 3", "-00001-of-00003.gguf"},
+    {"moreThanAllParts", [](GgufWriter& w) { w.u32("split.count", 65536); }, "split.count", "65536",
+     "0 to 65535"},
     {"experts", [](GgufWriter& w) { w.u32("llama.expert_count", 8); }, "llama.expert_count", "8 experts",
      "dense"},
-    {"scaledRope", [](GgufWriter& w) { w.text("llama.rope.scaling.type", "yarn"); },
-     "llama.rope.scaling.type", "\"yarn\"", "\"none\""},
-    {"oldScaledRope", [](GgufWriter& w) { w.f32("llama.rope.scale_linear", 4); }, "llama.rope.scale_linear",
-     "4", "1"},
+    {"otherScaledRope",
+     [](GgufWriter& w) {
+         w.text("llama.rope.scaling.type", "longrope");
+         w.f32("llama.rope.scaling.factor", 4);
+     },
+     "llama.rope.scaling.type", "\"longrope\"", "\"none\", \"linear\" or \"yarn\""},
+    {"negativeRopeFactor", [](GgufWriter& w) { w.f32("llama.rope.scaling.factor", -4); },
+     "llama.rope.scaling.factor", "-4", "above 0"},
+    {"attentionFactorWithoutYarn", [](GgufWriter& w) { w.f32("llama.rope.scaling.attn_factor", 2); },
+     "llama.rope.scaling.attn_factor", "2", "1 where the scaling is not \"yarn\""},
+    {"yarnOfAnotherBlend",
+     [](GgufWriter& w) {
+         w.text("llama.rope.scaling.type", "yarn");
+         w.f32("llama.rope.scaling.factor", 4);
+         w.f32("llama.rope.scaling.yarn_ext_factor", 0.5f);
+     },
+     "llama.rope.scaling.yarn_ext_factor", "0.5", "1"},
     {"noQuantizationVersion", [](GgufWriter& w) { w.remove("general.quantization_version"); },
      "general.quantization_version", "no such key", "an integer"},
     {"oldQuantizationVersion", [](GgufWriter& w) { w.u32("general.quantization_version", 1); },
@@ -227,14 +264,41 @@ const Case kCases[] = {
      "tensor output_norm.weight", "type Q8_0", "F32, F16 or BF16"},
     {"tensorThatNothingAskedFor",
      [](GgufWriter& w) {
-         w.tensors.push_back({"blk.0.attn_q.bias", 0, {64}, std::string(256, '\0'), {}});
+         w.tensors.push_back({"blk.0.attn_norm.bias", 0, {64}, std::string(256, '\0'), {}});
      },
-     "tensor blk.0.attn_q.bias", "does not have", "only the tensors"},
-    {"ropeFactors",
+     "tensor blk.0.attn_norm.bias", "does not have", "only the tensors"},
+    {"biasOfOtherSize",
+     [](GgufWriter& w) {
+         w.tensors.push_back({"blk.0.attn_k.bias", 0, {64}, std::string(256, '\0'), {}});
+     },
+     "tensor blk.0.attn_k.bias", "shape [64]", "[32]"},
+    {"quantizedBias",
+     [](GgufWriter& w) {
+         w.tensors.push_back({"blk.0.attn_q.bias", 8, {64}, std::string(68, '\0'), {}});
+     },
+     "tensor blk.0.attn_q.bias", "type Q8_0", "F32, F16 or BF16"},
+    {"ropeFactorZero",
      [](GgufWriter& w) {
          w.tensors.push_back({"rope_freqs.weight", 0, {8}, std::string(32, '\0'), {}});
      },
-     "tensor rope_freqs.weight", "RoPE frequency factors", "without them"},
+     "tensor rope_freqs.weight", "0.0", "above 0"},
+    {"ropeFactorNan",
+     [](GgufWriter& w) {
+         w.tensors.push_back({"rope_freqs.weight", 0, {8}, std::string(32, '\xff'), {}});
+     },
+     "tensor rope_freqs.weight", "nan", "above 0"},
+    {"ropeFactorsOfOtherSize",
+     [](GgufWriter& w) {
+         w.tensors.push_back({"rope_freqs.weight", 0, {16}, std::string(64, '\x3f'), {}});
+     },
+     "tensor rope_freqs.weight", "shape [16]", "[8]"},
+    {"ropeFactorsBesideYarn",
+     [](GgufWriter& w) {
+         w.tensors.push_back({"rope_freqs.weight", 0, {8}, std::string(32, '\x3f'), {}});
+         w.text("llama.rope.scaling.type", "yarn");
+         w.f32("llama.rope.scaling.factor", 4);
+     },
+     "tensor rope_freqs.weight", "beside \"yarn\"", "one of the two"},
 
     // The vocabulary.
     {"noTokenizer", [](GgufWriter& w) { w.remove("tokenizer.ggml.model"); }, "tokenizer.ggml.model",
@@ -299,23 +363,64 @@ const Case kCases[] = {
      "tokenizer.chat_template", "a value of type u32", "a text"},
 };
 
-class GgufRejects : public ::testing::TestWithParam<Case> {};
+// The same with a Falcon model.
+const Case kFalconCases[] = {
+    {"otherTensorLayout", [](GgufWriter& w) { w.text("falcon.tensor_data_layout", "original"); },
+     "falcon.tensor_data_layout", "\"original\"", "\"jploski\""},
+    {"epsilonOfTheOtherNorm",
+     [](GgufWriter& w) {
+         w.remove("falcon.attention.layer_norm_epsilon");
+         w.f32("falcon.attention.layer_norm_rms_epsilon", 1e-5f);
+     },
+     "falcon.attention.layer_norm_epsilon", "no such key", "a number above 0"},
+    {"normWithoutBias", [](GgufWriter& w) { w.removeTensor("blk.1.attn_norm.bias"); },
+     "tensor blk.1.attn_norm.bias", "no such tensor", "[64]"},
+    {"otherKvHeads", [](GgufWriter& w) { w.u32("falcon.attention.head_count_kv", 1); },
+     "tensor blk.0.attn_qkv.weight", "shape [128, 64]", "[96, 64]"},
+    {"separateQueries",
+     [](GgufWriter& w) { w.tensor("blk.0.attn_qkv.weight")->name = "blk.0.attn_q.weight"; },
+     "tensor blk.0.attn_qkv.weight", "no such tensor", "[128, 64]"},
+    // Falcon-RW's sequential layers.
+    {"normBeforeTheMlp",
+     [](GgufWriter& w) {
+         w.tensors.push_back({"blk.0.ffn_norm.weight", 0, {64}, std::string(256, '\0'), {}});
+     },
+     "tensor blk.0.ffn_norm.weight", "that a falcon model of this configuration does not have",
+     "only the tensors"},
+};
 
-TEST_P(GgufRejects, namesFileFieldFoundAndExpected) {
-    GgufWriter writer = tinyModel();
-    GetParam().breakIt(writer);
+void expectRefused(const GgufWriter& writer, const Case& wrong) {
     const TemporaryFile file(writer.bytes());
     const auto opened = Checkpoint::open(file.path());
     ASSERT_FALSE(opened);
     const Error& error = opened.error();
     EXPECT_EQ(error.code, ErrorCode::badInput);
     EXPECT_EQ(error.file, file.path().string());
-    EXPECT_NE(error.field.find(GetParam().field), std::string::npos) << error.message();
-    EXPECT_NE(error.found.find(GetParam().found), std::string::npos) << error.message();
-    EXPECT_NE(error.expected.find(GetParam().expected), std::string::npos) << error.message();
+    EXPECT_NE(error.field.find(wrong.field), std::string::npos) << error.message();
+    EXPECT_NE(error.found.find(wrong.found), std::string::npos) << error.message();
+    EXPECT_NE(error.expected.find(wrong.expected), std::string::npos) << error.message();
+}
+
+class GgufRejects : public ::testing::TestWithParam<Case> {};
+
+TEST_P(GgufRejects, namesFileFieldFoundAndExpected) {
+    GgufWriter writer = tinyModel();
+    GetParam().breakIt(writer);
+    expectRefused(writer, GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(, GgufRejects, ::testing::ValuesIn(kCases),
+                         [](const auto& info) { return info.param.name; });
+
+class FalconRejects : public ::testing::TestWithParam<Case> {};
+
+TEST_P(FalconRejects, namesFileFieldFoundAndExpected) {
+    GgufWriter writer = tinyFalcon();
+    GetParam().breakIt(writer);
+    expectRefused(writer, GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(, FalconRejects, ::testing::ValuesIn(kFalconCases),
                          [](const auto& info) { return info.param.name; });
 
 TEST(BrokenGguf, everyTruncationOfTheHeaderAndTheData) {
@@ -334,7 +439,7 @@ TEST(BrokenGguf, everyTruncationOfTheHeaderAndTheData) {
 TEST(BrokenGguf, whatIsNoFile) {
     const auto folder = Checkpoint::open(std::filesystem::temp_directory_path());
     ASSERT_FALSE(folder);
-    EXPECT_EQ(folder.error().found, "a folder");
+    EXPECT_EQ(folder.error().found, "a folder without config.json");
     const auto missing = Checkpoint::open("/nonexistent/model.gguf");
     ASSERT_FALSE(missing);
     EXPECT_NE(missing.error().message().find("/nonexistent/model.gguf"), std::string::npos);

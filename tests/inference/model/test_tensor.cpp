@@ -112,6 +112,14 @@ TEST(Dequantize, q8_0IsSignedAndBlocksFollowEachOther) {
     }
 }
 
+TEST(Dequantize, int4TakesTheGroupsZeroFromTheCode) {
+    // scale 0.5, zero 3; groups of five elements in three bytes, the low half first.
+    const uint8_t group[] = {0, 0, 0, 0x3f, 0, 0, 0x40, 0x40, 0x10, 0xf8, 0x03};
+    std::vector<float> out(5);
+    dequantizeRow(TensorType::int4, group, 5, out.data(), 5);
+    EXPECT_EQ(out, (std::vector<float>{-1.5f, -1.0f, 2.5f, 6.0f, 0.0f}));
+}
+
 TEST(Dequantize, floatsAreReadLittleEndian) {
     const uint8_t f32[] = {0x00, 0x00, 0xc0, 0x3f, 0x00, 0x00, 0x20, 0xc1};  // 1.5, -10
     const uint8_t f16[] = {0x00, 0x3e, 0x00, 0xc9};                          // 1.5, -10

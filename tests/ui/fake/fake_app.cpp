@@ -51,7 +51,7 @@ qint64 ConversationList::idAt(int index) const {
 MessageList::MessageList()
     : RowModel({"messageId", "role", "text", "status", "versionIndex", "versionCount", "modelName",
                 "generatedTokens", "decodeRate", "prefillRate", "timeToFirstToken", "createdAt",
-                "canContinue"}) {}
+                "canContinue", "modelChanged"}) {}
 
 ChatSession::ChatSession() {
     connect(&m_messages, &RowModel::countChanged, this, &ChatSession::emptyChanged);
@@ -81,8 +81,9 @@ void ChatSession::dismissProblem() {
 }
 
 ModelLibrary::ModelLibrary()
-    : RowModel({"name", "path", "architecture", "parametersText", "quantization", "bytes", "sizeText",
-                "inStore", "loaded", "damaged", "problem"}) {}
+    : RowModel({"name", "path", "title", "family", "parametersText", "quantization", "bytes", "sizeText",
+                "inStore", "loaded", "damaged", "problem", "context", "fileCount", "warnings", "switchCost",
+                "switchWarning"}) {}
 
 void ModelLibrary::remove(const QString& name) {
     m_removedName = name;

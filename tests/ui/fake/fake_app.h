@@ -100,6 +100,8 @@ class ChatSession : public QObject {
     Q_PROPERTY(int prefillTotal MEMBER m_prefillTotal NOTIFY prefillChanged FINAL)
     Q_PROPERTY(double prefillSecondsLeft MEMBER m_prefillSecondsLeft NOTIFY prefillChanged FINAL)
     Q_PROPERTY(QString draft MEMBER m_draft NOTIFY draftChanged FINAL)
+    Q_PROPERTY(QString draftMarker MEMBER m_draftMarker NOTIFY draftTokensChanged FINAL)
+    Q_PROPERTY(QString answeredBy MEMBER m_answeredBy NOTIFY contextChanged FINAL)
     Q_PROPERTY(int draftTokens MEMBER m_draftTokens NOTIFY draftTokensChanged FINAL)
     Q_PROPERTY(int contextUsed MEMBER m_contextUsed NOTIFY contextChanged FINAL)
     Q_PROPERTY(int contextSize MEMBER m_contextSize NOTIFY contextChanged FINAL)
@@ -147,7 +149,7 @@ class ChatSession : public QObject {
 
     MessageList m_messages;
     qint64 m_conversationId = 0;
-    QString m_title, m_draft, m_problem, m_problemFix, m_problemDetails;
+    QString m_title, m_draft, m_draftMarker, m_answeredBy, m_problem, m_problemFix, m_problemDetails;
     State m_state = Idle;
     int m_prefillDone = 0, m_prefillTotal = 0, m_draftTokens = 0, m_contextUsed = 0, m_contextSize = 0;
     double m_prefillSecondsLeft = -1;
@@ -167,6 +169,10 @@ class ModelHost : public QObject {
     Q_PROPERTY(QString device MEMBER m_device NOTIFY changed FINAL)
     Q_PROPERTY(QString path MEMBER m_path NOTIFY changed FINAL)
     Q_PROPERTY(int contextSize MEMBER m_contextSize NOTIFY changed FINAL)
+    Q_PROPERTY(int trainedContext MEMBER m_trainedContext NOTIFY changed FINAL)
+    Q_PROPERTY(bool completesText MEMBER m_completesText NOTIFY changed FINAL)
+    Q_PROPERTY(QString templateNote MEMBER m_templateNote NOTIFY changed FINAL)
+    Q_PROPERTY(QString templateProblem MEMBER m_templateProblem NOTIFY changed FINAL)
     Q_PROPERTY(qint64 weightBytes MEMBER m_weightBytes NOTIFY changed FINAL)
     Q_PROPERTY(qint64 kvBytes MEMBER m_kvBytes NOTIFY changed FINAL)
     Q_PROPERTY(bool startup MEMBER m_startup NOTIFY changed FINAL)
@@ -191,8 +197,9 @@ class ModelHost : public QObject {
     State m_state = None;
     double m_progress = 0;
     QString m_name, m_family, m_sizeText, m_quantization, m_device, m_path, m_problem, m_problemFix,
-        m_problemDetails, m_loadedPath;
-    int m_contextSize = 0;
+        m_problemDetails, m_loadedPath, m_templateNote, m_templateProblem;
+    int m_contextSize = 0, m_trainedContext = 0;
+    bool m_completesText = false;
     qint64 m_weightBytes = 0, m_kvBytes = 0;
     bool m_startup = false, m_reloadNeeded = false;
 };
@@ -202,14 +209,18 @@ class ModelLibrary : public RowModel {
     QML_ELEMENT
     QML_UNCREATABLE("fake")
     Q_PROPERTY(QString problem MEMBER m_problem NOTIFY changed FINAL)
+    Q_PROPERTY(QString problemFix MEMBER m_problemFix NOTIFY changed FINAL)
     Q_PROPERTY(QString problemDetails MEMBER m_problemDetails NOTIFY changed FINAL)
     Q_PROPERTY(bool importing MEMBER m_importing NOTIFY changed FINAL)
+    Q_PROPERTY(double importProgress MEMBER m_importProgress NOTIFY changed FINAL)
     Q_PROPERTY(bool canUndoRemove MEMBER m_canUndoRemove NOTIFY removedChanged FINAL)
     Q_PROPERTY(QString removedName MEMBER m_removedName NOTIFY removedChanged FINAL)
 
   public:
     ModelLibrary();
     Q_INVOKABLE void importPath(const QVariant&) {}
+    Q_INVOKABLE void cancelImport() { setProperty("importing", false); }
+    Q_INVOKABLE void dismissProblem() { setProperty("problem", QString()); }
     Q_INVOKABLE void remove(const QString& name);
     Q_INVOKABLE void undoRemove() { setProperty("canUndoRemove", false); }
     Q_INVOKABLE void refresh() {}
@@ -219,7 +230,8 @@ class ModelLibrary : public RowModel {
     void removedChanged();
 
   private:
-    QString m_problem, m_problemDetails, m_removedName;
+    QString m_problem, m_problemFix, m_problemDetails, m_removedName;
+    double m_importProgress = 0;
     bool m_importing = false, m_canUndoRemove = false;
 };
 

@@ -1,0 +1,44 @@
+// A file of weights, read by position.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "inference/result.h"
+
+namespace edgechat::inference {
+
+/// An open regular file. Any thread may read it.
+class DataFile {
+  public:
+    /// @param expected  for the message: "a GGUF file"
+    static Result<std::shared_ptr<const DataFile>> open(const std::filesystem::path& path,
+                                                        const char* expected);
+    ~DataFile();
+    DataFile(const DataFile&) = delete;
+    DataFile& operator=(const DataFile&) = delete;
+
+    const std::filesystem::path& path() const { return m_path; }
+    uint64_t bytes() const { return m_bytes; }  ///< when it was opened
+    int descriptor() const { return m_file; }
+
+    /// Reads [position, position + count). Fails when the file was cut short or went away since it was
+    /// opened.
+    /// @param field  for the message: what was being read, "tensor x"
+    Result<void> read(uint64_t position, uint64_t count, std::byte* out, const std::string& field) const;
+    /// Tells the kernel that the file's pages are not needed any more.
+    void dropPageCache() const;
+
+  private:
+    DataFile(std::filesystem::path path, int file, uint64_t bytes)
+        : m_path(std::move(path)), m_file(file), m_bytes(bytes) {}
+
+    std::filesystem::path m_path;
+    int m_file;
+    uint64_t m_bytes;
+};
+
+}  // namespace edgechat::inference

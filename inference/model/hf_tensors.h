@@ -1,0 +1,18 @@
+// The tensors of a Hugging Face folder by their role in the model.
+#pragma once
+
+#include "inference/model/checkpoint.h"
+#include "inference/model/hf_config.h"
+#include "inference/model/hf_quantization.h"
+#include "inference/model/shard_index.h"
+
+namespace edgechat::inference {
+
+/// Fills content's tensors, allTensors, quantization and parameters. Every shape is compared with the
+/// configuration; a tensor that nothing asks for is refused where it would change what a layer computes.
+/// @param folder  for messages about tensors that are in no file
+Result<void> mapHfTensors(const HfConfig& config, const StoredWeights& weights,
+                          const QuantizationScheme& scheme, const std::string& folder,
+                          CheckpointContent& content);
+
+}  // namespace edgechat::inference

@@ -1,0 +1,37 @@
+import QtQuick
+import QtQuick.Layouts
+import EdgeChat.Controls
+import EdgeChat.Theme
+
+// A line that explains without asking for anything.
+RowLayout {
+    id: note
+
+    property string text
+    property string iconName: "info"
+    property bool warning: false
+    property int horizontalAlignment: Text.AlignLeft
+
+    spacing: Theme.space2
+    Accessible.role: Accessible.StaticText
+    Accessible.name: text
+
+    Icon {
+        Layout.alignment: Qt.AlignTop
+        Layout.topMargin: 1
+        name: note.iconName
+        size: Theme.iconSmall
+        color: note.warning ? Theme.warning : Theme.secondary
+    }
+    Text {
+        Layout.fillWidth: true
+        text: note.text
+        color: note.warning ? Theme.warning : Theme.secondary
+        font.pixelSize: Theme.fontBase
+        lineHeight: 1.12
+        wrapMode: Text.Wrap
+        horizontalAlignment: note.horizontalAlignment
+        textFormat: Text.PlainText
+        Accessible.ignored: true
+    }
+}
