@@ -146,6 +146,23 @@ TEST(ByteLevelBpe, preTokenizersDifferInDigits) {
     }
 }
 
+TEST(ByteLevelBpe, llama3sPreTokenizerTakesThreeDigitsAndWholeWords) {
+    GgufWriter writer = tinyModel();
+    std::vector<std::string> tokens = testing::tinyTokens();
+    tokens.insert(tokens.end(), {"34", "her"});
+    writer.texts("tokenizer.ggml.tokens", tokens);
+    writer.i32s("tokenizer.ggml.token_type", std::vector<int32_t>(tokens.size(), 1));
+    writer.texts("tokenizer.ggml.merges", {"3 4", "e r"});
+    for (const char* name : {"llama-bpe", "llama3", "llama-v3", "falcon3"}) {
+        writer.text("tokenizer.ggml.pre", name);
+        const auto tokenizer = tokenizerOf(writer);
+        ASSERT_TRUE(tokenizer) << name;
+        EXPECT_EQ(asText(**tokenizer, "1234"), (Ids{3 + '1', 3 + '2', 3 + '3', 3 + '4'})) << name;
+        EXPECT_EQ(asText(**tokenizer, "12 34"), (Ids{3 + '1', 3 + '2', 3 + ' ', 268})) << name;
+        EXPECT_EQ(asText(**tokenizer, "her"), (Ids{269})) << name;  // no merge leads there
+    }
+}
+
 TEST(ByteLevelBpe, unknownPreTokenizersAndModelsAreRefusedByName) {
     GgufWriter writer = tinyModel();
     writer.text("tokenizer.ggml.pre", "tekken");
