@@ -146,6 +146,7 @@ Item {
                 width: parent.width
                 visible: page.host.state === ModelHost.Ready
                 model: page.host
+                tight: emptyView.height < 400
                 onPromptChosen: text => composer.put(text)
             }
             LoadingCard {

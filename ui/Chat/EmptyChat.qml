@@ -9,6 +9,7 @@ ColumnLayout {
     id: empty
 
     required property ModelHost model
+    property bool tight: false // little height: the mark stays away
     signal promptChosen(text: string)
 
     // A model of well under a billion parameters writes and rephrases; it does not know much.
@@ -22,7 +23,7 @@ ColumnLayout {
         source: "qrc:/edgechat/icons/edgechat.svg"
         sourceSize.width: 48
         sourceSize.height: 48
-        visible: empty.height === 0 || empty.parent && empty.parent.height > 340
+        visible: !empty.tight
     }
     Text {
         Layout.fillWidth: true
