@@ -86,6 +86,16 @@ T.Button {
         }
     }
 
+    // Loading changes the list, which must not take a row away while it is being clicked.
+    function choose(path: string): void {
+        menu.close();
+        if (path.length > 0)
+            Qt.callLater(switcher.load, path);
+    }
+    function load(path: string): void {
+        switcher.program.model.load(path);
+    }
+
     T.Popup {
         id: menu
         x: switcher.width - width
@@ -139,11 +149,7 @@ T.Button {
                     width: ListView.view.width
                     highlighted: hovered || ListView.isCurrentItem && list.activeFocus
                     loadedContext: switcher.host.contextSize
-                    onClicked: {
-                        menu.close();
-                        if (!loaded)
-                            switcher.program.model.load(path);
-                    }
+                    onClicked: switcher.choose(loaded ? "" : path)
                 }
             }
 
