@@ -90,7 +90,7 @@ T.Button {
     function choose(path: string): void {
         menu.close();
         if (path.length > 0)
-            Qt.callLater(switcher.load, path);
+            Qt.callLater(switcher.load, path); // qmllint disable use-proper-function
     }
     function load(path: string): void {
         switcher.program.model.load(path);
