@@ -87,13 +87,17 @@ T.Button {
     }
 
     // Loading changes the list, which must not take a row away while it is being clicked.
+    property string chosen
     function choose(path: string): void {
         menu.close();
+        switcher.chosen = path;
         if (path.length > 0)
-            Qt.callLater(switcher.load, path); // qmllint disable use-proper-function
+            afterClick.start();
     }
-    function load(path: string): void {
-        switcher.program.model.load(path);
+    Timer {
+        id: afterClick
+        interval: 0
+        onTriggered: switcher.program.model.load(switcher.chosen)
     }
 
     T.Popup {
