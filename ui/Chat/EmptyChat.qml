@@ -62,16 +62,19 @@ ColumnLayout {
         columnSpacing: Theme.space2
         rowSpacing: Theme.space2
 
+        // The cards stay and change their texts: a layout that is being computed again from within (a note below
+        // changes the height) still holds items that a new model of the repeater would delete.
         Repeater {
-            model: empty.model.completesText ? empty.beginnings : empty.requests
+            model: empty.requests.length
 
             PromptCard {
-                required property var modelData
+                required property int index
+                readonly property var suggestion: (empty.model.completesText ? empty.beginnings : empty.requests)[index]
                 Layout.fillWidth: true
                 Layout.fillHeight: true
                 Layout.preferredWidth: 1
-                title: modelData.title
-                prompt: modelData.prompt
+                title: suggestion.title
+                prompt: suggestion.prompt
                 onClicked: empty.promptChosen(prompt)
             }
         }

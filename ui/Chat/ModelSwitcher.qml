@@ -86,20 +86,6 @@ T.Button {
         }
     }
 
-    // Loading changes the list, which must not take a row away while it is being clicked.
-    property string chosen
-    function choose(path: string): void {
-        menu.close();
-        switcher.chosen = path;
-        if (path.length > 0)
-            afterClick.start();
-    }
-    Timer {
-        id: afterClick
-        interval: 0
-        onTriggered: switcher.program.model.load(switcher.chosen)
-    }
-
     T.Popup {
         id: menu
         x: switcher.width - width
@@ -153,7 +139,11 @@ T.Button {
                     width: ListView.view.width
                     highlighted: hovered || ListView.isCurrentItem && list.activeFocus
                     loadedContext: switcher.host.contextSize
-                    onClicked: switcher.choose(loaded ? "" : path)
+                    onClicked: {
+                        menu.close();
+                        if (!loaded)
+                            switcher.program.model.load(path);
+                    }
                 }
             }
 
