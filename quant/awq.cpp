@@ -1,0 +1,327 @@
+#include "quant/awq.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "inference/model/tensor.h"
+
+namespace edgechat::quant {
+
+using inference::ModelConfig;
+
+namespace {
+
+constexpr int64_t kSearchedRows = 256;
+constexpr float kLargestFolded = 0.25f * 65504;  // of a norm's weight, as NNCF bounds it
+
+/// What the scale of a site's inputs is folded into.
+enum class Fold { none, attentionNorm, mlpNorm, valueRows, upRows };
+
+struct Site {
+    InputSite where;
+    std::vector<LinearRole> roles;
+    Fold fold = Fold::none;
+};
+
+class LayerQuantizer {
+  public:
+    LayerQuantizer(const ModelConfig& config, const LayerWeights& layer, std::map<InputSite, SiteStatistics> statistics,
+                   const Recipe& recipe, const OutputForm& form, inference::cpu::ThreadPool& pool,
+                   DenseProduct& product)
+        : m_config(config),
+          m_layer(layer),
+          m_statistics(std::move(statistics)),
+          m_recipe(recipe),
+          m_form(form),
+          m_product(product),
+          m_quantizer(pool, product) {}
+
+    Result<QuantizedLayer> run() {
+        m_result.output.attentionNorm = m_layer.attentionNorm;
+        m_result.output.mlpNorm = m_layer.mlpNorm;
+        for (const Site& site : sites()) quantizeSite(site);
+        for (auto& [role, linear] : m_result.output.linears) {
+            linear.bias = m_layer.at(role).bias;
+            const std::vector<float>& rowScale = m_rowScales[role];
+            for (size_t i = 0; i < linear.bias.size() && !rowScale.empty(); ++i) linear.bias[i] *= rowScale[i];
+        }
+        std::vector<LinearReport> ordered;
+        for (const LinearRole role : kLinearRoles) {
+            if (m_layer.has(role)) ordered.push_back(m_reports[role]);
+        }
+        m_result.report = std::move(ordered);
+        return std::move(m_result);
+    }
+
+  private:
+    /// The sites whose scales go into rows of another linear layer first.
+    std::vector<Site> sites() const {
+        std::vector<Site> sites;
+        const bool twoNorms = m_layer.mlpNorm.has_value();
+        for (const InputSite where : {InputSite::output, InputSite::down, InputSite::attention, InputSite::mlp}) {
+            Site site;
+            site.where = where;
+            for (const LinearRole role : kLinearRoles) {
+                if (m_layer.has(role) && siteOf(role, twoNorms) == where) site.roles.push_back(role);
+            }
+            switch (where) {
+                case InputSite::attention:
+                    site.fold = Fold::attentionNorm;
+                    break;
+                case InputSite::mlp:
+                    site.fold = Fold::mlpNorm;
+                    break;
+                case InputSite::output:
+                    site.fold = Fold::valueRows;
+                    break;
+                case InputSite::down:
+                    // act(gate) * up is linear in up; without a gate the activation lies between, and GELU is not
+                    // homogeneous.
+                    site.fold = m_config.gatedMlp ? Fold::upRows : Fold::none;
+                    break;
+            }
+            if (!site.roles.empty()) sites.push_back(std::move(site));
+        }
+        return sites;
+    }
+
+    LinearInput inputOf(LinearRole role) const {
+        LinearInput input;
+        input.weights = &m_layer.at(role);
+        const auto found = m_rowScales.find(role);
+        if (found != m_rowScales.end()) input.rowScale = found->second;
+        return input;
+    }
+
+    LinearEffort effort(LinearMethod method, int level) const {
+        const Ingredients& parts = m_recipe.ingredients;
+        return {method, parts.range, parts.refit, level};
+    }
+
+    /// Scale number of each input of the output projection: query heads that share a value head share its scales.
+    std::vector<int> sharedValues() const {
+        std::vector<int> shared;
+        const int group = m_config.heads / m_config.kvHeads;
+        for (int head = 0; head < m_config.heads; ++head) {
+            for (int i = 0; i < m_config.headSize; ++i) shared.push_back(head / group * m_config.headSize + i);
+        }
+        return shared;
+    }
+
+    const OutputNorm* foldedNorm(Fold fold) const {
+        if (fold == Fold::attentionNorm) return &m_layer.attentionNorm;
+        if (fold == Fold::mlpNorm) return &*m_layer.mlpNorm;
+        return nullptr;
+    }
+
+    bool foldFits(Fold fold, const std::vector<float>& scale) const {
+        const OutputNorm* norm = foldedNorm(fold);
+        if (norm == nullptr) return true;
+        for (size_t i = 0; i < scale.size(); ++i) {
+            if (!(std::fabs(norm->weight[i] / scale[i]) <= kLargestFolded)) return false;
+            if (!norm->bias.empty() && !(std::fabs(norm->bias[i] / scale[i]) <= kLargestFolded)) return false;
+        }
+        return true;
+    }
+
+    void fold(Fold where, const std::vector<float>& scale) {
+        if (scale.empty()) return;
+        const auto divide = [&scale](OutputNorm& norm) {
+            for (size_t i = 0; i < scale.size(); ++i) {
+                norm.weight[i] /= scale[i];
+                if (!norm.bias.empty()) norm.bias[i] /= scale[i];
+            }
+        };
+        switch (where) {
+            case Fold::none:
+                break;
+            case Fold::attentionNorm:
+                divide(m_result.output.attentionNorm);
+                break;
+            case Fold::mlpNorm:
+                divide(*m_result.output.mlpNorm);
+                break;
+            case Fold::valueRows: {
+                std::vector<float>& rows = m_rowScales[LinearRole::value];
+                rows.assign(static_cast<size_t>(m_config.kvWidth()), 1.0f);
+                const std::vector<int> shared = sharedValues();
+                for (size_t i = 0; i < scale.size(); ++i) rows[static_cast<size_t>(shared[i])] = 1 / scale[i];
+                break;
+            }
+            case Fold::upRows: {
+                std::vector<float>& rows = m_rowScales[LinearRole::up];
+                for (const float s : scale) rows.push_back(1 / s);
+                break;
+            }
+        }
+    }
+
+    ScaleChoice chooseScale(const Site& site, const std::vector<LinearRole>& roles, const SiteStatistics& statistics,
+                            const SiteMetric& metric) {
+        const Ingredients& parts = m_recipe.ingredients;
+        const bool possible = m_recipe.method == Method::awq && parts.scale && site.fold != Fold::none &&
+                              (site.fold != Fold::valueRows || parts.valueScale);
+        if (!possible) return {};
+        std::vector<ScaleSearchLinear> linears;
+        for (const LinearRole role : roles) {
+            ScaleSearchLinear linear;
+            linear.input = inputOf(role);
+            linear.rows = someRows(linear.input.weights->rows(), kSearchedRows);
+            linear.energy = m_quantizer.outputEnergy(*linear.input.weights, linear.rows, statistics.heldOutView());
+            linears.push_back(std::move(linear));
+        }
+        ScaleSearchOptions options;
+        options.effort = !parts.joint              ? LinearEffort{LinearMethod::nearest, false, false, 0}
+                         : !metric.compensates() ? effort(LinearMethod::range, 0)
+                                                   : effort(LinearMethod::gptq, 0);
+        options.allFamilies = parts.families;
+        options.secondPass = parts.families;
+        if (site.fold == Fold::valueRows) options.shared = sharedValues();
+        options.allowed = [this, &site](const std::vector<float>& scale) { return foldFits(site.fold, scale); };
+        return searchScale(linears, statistics, metric, options, m_quantizer);
+    }
+
+    struct Judged {
+        LinearMethod method = LinearMethod::nearest;
+        double heldOut = std::numeric_limits<double>::infinity();
+    };
+
+    /// The method with the least error on the inputs kept aside; a plainer one where two are equal.
+    Judged judge(const LinearInput& input, std::span<const int64_t> rows, const SiteStatistics& statistics,
+                 const SiteMetric& metric) {
+        std::vector<LinearMethod> methods = {LinearMethod::nearest};
+        if (m_recipe.method == Method::awq) {
+            const Ingredients& parts = m_recipe.ingredients;
+            if (parts.range || parts.refit) methods.push_back(LinearMethod::range);
+            if (parts.gptq && metric.compensates()) methods.push_back(LinearMethod::gptq);
+        }
+        Judged best;
+        for (const LinearMethod method : methods) {
+            const double loss = m_quantizer
+                                    .quantize(input, rows, metric, effort(method, 1), statistics.heldOutView(),
+                                              static_cast<int64_t>(rows.size()), nullptr)
+                                    .heldOut;
+            if (loss < best.heldOut) best = {method, loss};
+        }
+        return best;
+    }
+
+    void quantizeSite(const Site& site) {
+        SiteStatistics statistics = std::move(m_statistics[site.where]);
+        m_statistics.erase(site.where);
+        std::vector<LinearRole> quantized;
+        int groupSize = 0;
+        for (const LinearRole role : site.roles) {
+            const LinearForm& form = m_form.linears.at(role);
+            if (form.kind == LinearForm::Kind::int4) {
+                quantized.push_back(role);
+                groupSize = form.groupSize;
+            }
+        }
+        ScaleChoice choice;
+        std::map<LinearRole, Judged> judged;
+        SiteMetric metric;
+        if (!quantized.empty()) {
+            metric = factorSite(statistics, groupSize, m_recipe.method == Method::awq && m_recipe.ingredients.gptq,
+                                m_product);
+            choice = chooseScale(site, quantized, statistics, metric);
+            std::map<LinearRole, double> plain, energy;
+            const auto judgeAll = [&] {
+                bool worse = false;
+                for (const LinearRole role : quantized) {
+                    LinearInput input = inputOf(role);
+                    const std::vector<int64_t> rows = someRows(input.weights->rows(), kReportedRows);
+                    if (plain.count(role) == 0) {
+                        plain[role] = m_quantizer
+                                          .quantize(input, rows, metric, {LinearMethod::nearest, false, false, 0},
+                                                    statistics.heldOutView(), static_cast<int64_t>(rows.size()), nullptr)
+                                          .heldOut;
+                        energy[role] =
+                            m_quantizer.outputEnergy(*input.weights, rows, statistics.heldOutView());
+                    }
+                    input.inputScale = choice.scale;
+                    judged[role] = judge(input, rows, statistics, metric);
+                    worse = worse || judged[role].heldOut > plain[role];
+                }
+                return worse;
+            };
+            bool unscaled = false;
+            if (judgeAll() && !choice.scale.empty()) {
+                choice = {};
+                unscaled = true;
+                judgeAll();
+            }
+            for (const LinearRole role : quantized) {
+                LinearReport& report = m_reports[role];
+                report.name = m_layer.at(role).info.name;
+                report.groupSize = groupSize;
+                const double all = std::max(energy[role], 1e-30);
+                report.rtnError = plain[role] / all;
+                report.error = judged[role].heldOut / all;
+                report.method = linearMethodName(judged[role].method);
+                report.scale = choice.text();
+                const bool best = m_recipe.method == Method::rtn || judged[role].method == LinearMethod::gptq ||
+                                  !m_recipe.ingredients.gptq;
+                if (!best) report.fallback = report.method;
+                if (unscaled) report.fallback += report.fallback.empty() ? "no scale" : ", no scale";
+            }
+        }
+        fold(site.fold, choice.scale);
+        for (const LinearRole role : site.roles) {
+            LinearInput input = inputOf(role);
+            input.inputScale = choice.scale;
+            OutputLinear& out = m_result.output.linears[role];
+            if (judged.count(role) > 0) {
+                QuantizedMatrix matrix;
+                m_quantizer.quantize(input, someRows(input.weights->rows(), input.weights->rows()), metric,
+                                     effort(judged[role].method, 1), {}, 0, &matrix);
+                out.weight = std::move(matrix);
+            } else {
+                out.weight = dense(input);
+                LinearReport& report = m_reports[role];
+                report.name = m_layer.at(role).info.name;
+                report.method = "fp16";
+                report.fallback = "fp16";
+            }
+        }
+    }
+
+    static DenseMatrix dense(const LinearInput& input) {
+        DenseMatrix matrix;
+        matrix.rows = input.weights->rows();
+        matrix.columns = input.weights->columns();
+        std::vector<float> row(static_cast<size_t>(matrix.columns));
+        for (int64_t i = 0; i < matrix.rows; ++i) {
+            input.weights->expandRow(i, row.data());
+            const float rowScale = input.rowScale.empty() ? 1 : input.rowScale[static_cast<size_t>(i)];
+            for (size_t k = 0; k < row.size(); ++k) {
+                const float scale = input.inputScale.empty() ? rowScale : rowScale * input.inputScale[k];
+                matrix.values.push_back(inference::floatToHalf(row[k] * scale));
+            }
+        }
+        return matrix;
+    }
+
+    const ModelConfig& m_config;
+    const LayerWeights& m_layer;
+    std::map<InputSite, SiteStatistics> m_statistics;
+    const Recipe& m_recipe;
+    const OutputForm& m_form;
+    DenseProduct& m_product;
+    LinearQuantizer m_quantizer;
+    std::map<LinearRole, std::vector<float>> m_rowScales;
+    std::map<LinearRole, LinearReport> m_reports;
+    QuantizedLayer m_result;
+};
+
+}  // namespace
+
+Result<QuantizedLayer> quantizeLayerInt4(const ModelConfig& config, const LayerWeights& layer,
+                                         std::map<InputSite, SiteStatistics> statistics, const Recipe& recipe,
+                                         const OutputForm& form, inference::cpu::ThreadPool& pool,
+                                         DenseProduct& product) {
+    return LayerQuantizer(config, layer, std::move(statistics), recipe, form, pool, product).run();
+}
+
+}  // namespace edgechat::quant

@@ -1,0 +1,92 @@
+#include "quant/input_statistics.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace edgechat::quant {
+
+float SiteStatistics::meanSquare(int64_t j) const {
+    for (const InputBlock& block : blocks) {
+        if (j >= block.first && j < block.first + block.gram.size) return block.gram.diagonal(j - block.first);
+    }
+    return 0;
+}
+
+bool StatisticsPlan::heldOut(int64_t windowIndex) const {
+    if (heldOutWindows <= 0) return false;
+    const int64_t every = windows / heldOutWindows;
+    return windowIndex % every == every - 1 && windowIndex / every < heldOutWindows;
+}
+
+SiteStatistics& StatisticsCollector::site(InputSite site, int64_t size) {
+    SiteStatistics& statistics = m_sites[site];
+    if (statistics.size != 0) return statistics;
+    statistics.size = size;
+    statistics.largestAbsolute.resize(static_cast<size_t>(size));
+    m_sums[site].resize(static_cast<size_t>(size));
+    if (!m_plan.second) return statistics;
+    const auto found = m_plan.blocks.find(site);
+    const int64_t parts = found == m_plan.blocks.end() ? 1 : found->second;
+    const int64_t units = (size + m_plan.blockMultiple - 1) / m_plan.blockMultiple;
+    for (int64_t part = 0; part < parts; ++part) {
+        InputBlock block;
+        block.first = units * part / parts * m_plan.blockMultiple;
+        const int64_t end = std::min(size, units * (part + 1) / parts * m_plan.blockMultiple);
+        if (end <= block.first) continue;
+        block.gram.size = end - block.first;
+        block.gram.values.resize(static_cast<size_t>(block.gram.size * block.gram.size));
+        statistics.blocks.push_back(std::move(block));
+    }
+    return statistics;
+}
+
+void StatisticsCollector::add(InputSite where, const MatrixView& x, int64_t firstToken) {
+    SiteStatistics& statistics = site(where, x.columns);
+    std::vector<double>& sums = m_sums[where];
+    const int64_t n = x.columns;
+    const int64_t keptPerWindow =
+        m_plan.heldOutWindows > 0
+            ? std::clamp<int64_t>(m_plan.heldOutTokensKept / m_plan.heldOutWindows, 1, m_plan.window)
+            : 0;
+    for (int64_t begin = 0; begin < x.rows; begin += m_plan.window) {
+        const float* rows = x.data + begin * x.stride;
+        for (int64_t t = 0; t < m_plan.window; ++t) {
+            const float* row = rows + t * x.stride;
+            for (int64_t j = 0; j < n; ++j) {
+                float& largest = statistics.largestAbsolute[static_cast<size_t>(j)];
+                largest = std::max(largest, std::fabs(row[j]));
+            }
+        }
+        if (m_plan.heldOut((firstToken + begin) / m_plan.window)) {
+            for (int64_t i = 0; i < keptPerWindow; ++i) {
+                const float* row = rows + i * m_plan.window / keptPerWindow * x.stride;
+                statistics.heldOut.insert(statistics.heldOut.end(), row, row + n);
+            }
+            statistics.heldOutTokens += keptPerWindow;
+            continue;
+        }
+        m_tokens[where] += m_plan.window;
+        for (int64_t t = 0; t < m_plan.window; ++t) {
+            const float* row = rows + t * x.stride;
+            for (int64_t j = 0; j < n; ++j) sums[static_cast<size_t>(j)] += static_cast<double>(std::fabs(row[j]));
+        }
+        for (InputBlock& block : statistics.blocks) {
+            m_product.addGram(MatrixView(rows + block.first, m_plan.window, block.gram.size, x.stride),
+                              block.gram.values.data(), block.gram.size);
+        }
+    }
+}
+
+std::map<InputSite, SiteStatistics> StatisticsCollector::finish() {
+    for (auto& [where, statistics] : m_sites) {
+        const double tokens = static_cast<double>(std::max<int64_t>(m_tokens[where], 1));
+        for (const double sum : m_sums[where]) statistics.meanAbsolute.push_back(static_cast<float>(sum / tokens));
+        const auto factor = static_cast<float>(1 / tokens);
+        for (InputBlock& block : statistics.blocks) {
+            for (float& value : block.gram.values) value *= factor;
+        }
+    }
+    return std::move(m_sites);
+}
+
+}  // namespace edgechat::quant

@@ -1,0 +1,65 @@
+// What quantization wants to know about the inputs of linear layers: their second moments, how large each one is,
+// and some of them as they are, to judge results by.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "quant/error_metric.h"
+#include "quant/layer_forward.h"
+
+namespace edgechat::quant {
+
+/// Inputs [first, first + count) of a layer whose correlations are kept together.
+struct InputBlock {
+    int64_t first = 0;
+    Gram gram;  ///< mean of x^T x over the tokens counted
+};
+
+struct SiteStatistics {
+    int64_t size = 0;
+    std::vector<InputBlock> blocks;      ///< one, or several where one would take too much memory
+    std::vector<float> meanAbsolute;     ///< [size]
+    std::vector<float> largestAbsolute;  ///< [size]
+    std::vector<float> heldOut;          ///< [heldOutTokens, size]: of windows that did not count above
+    int64_t heldOutTokens = 0;
+
+    MatrixView heldOutView() const { return MatrixView(heldOut.data(), heldOutTokens, size); }
+    /// Mean of x_j^2.
+    float meanSquare(int64_t j) const;
+};
+
+/// Which windows are held out and how much is kept.
+struct StatisticsPlan {
+    int64_t windows = 0;
+    int window = 0;                        ///< tokens
+    int64_t heldOutWindows = 0;            ///< every (windows / heldOutWindows)-th
+    int64_t heldOutTokensKept = 2048;      ///< at most so many of theirs
+    std::map<InputSite, int> blocks;       ///< into how many parts a site's Gram matrix is cut; absent: one
+    int blockMultiple = 128;               ///< inputs; parts are cut at multiples of it
+    bool second = true;                    ///< whether Gram matrices are wanted (not for round to nearest)
+
+    bool heldOut(int64_t windowIndex) const;
+};
+
+/// Collects the visits of one layer's forward pass.
+class StatisticsCollector {
+  public:
+    StatisticsCollector(const StatisticsPlan& plan, DenseProduct& product) : m_plan(plan), m_product(product) {}
+
+    /// @param firstToken  of all calibration tokens
+    void add(InputSite site, const MatrixView& x, int64_t firstToken);
+    /// The sums become means. Called once.
+    std::map<InputSite, SiteStatistics> finish();
+
+  private:
+    SiteStatistics& site(InputSite site, int64_t size);
+
+    const StatisticsPlan& m_plan;
+    DenseProduct& m_product;
+    std::map<InputSite, SiteStatistics> m_sites;
+    std::map<InputSite, int64_t> m_tokens;
+    std::map<InputSite, std::vector<double>> m_sums;
+};
+
+}  // namespace edgechat::quant

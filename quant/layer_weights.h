@@ -1,0 +1,51 @@
+// One decoder layer of the source checkpoint in memory, as it is stored.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "inference/cpu/thread_pool.h"
+#include "inference/model/checkpoint.h"
+#include "quant/checkpoint_writer.h"
+
+namespace edgechat::quant {
+
+constexpr std::array<LinearRole, 7> kLinearRoles = {LinearRole::query, LinearRole::key, LinearRole::value,
+                                                    LinearRole::output, LinearRole::gate, LinearRole::up,
+                                                    LinearRole::down};
+const char* linearRoleName(LinearRole role);  ///< "query", "key", ...
+
+/// The tensors of a role; null where the layer has none (gate).
+const inference::LinearTensors* tensorsOf(const inference::LayerTensors& layer, LinearRole role);
+
+/// A matrix [rows, columns] in 16 or 32 bits an element.
+struct DenseLinear {
+    inference::TensorInfo info;
+    std::vector<std::byte> stored;
+    std::vector<float> bias;  ///< empty: none
+
+    int64_t rows() const { return info.rows; }
+    int64_t columns() const { return info.columns; }
+    /// out[count, columns]
+    void expand(int64_t first, int64_t count, float* out, inference::cpu::ThreadPool& pool) const;
+    void expandRow(int64_t row, float* out) const;
+};
+
+struct LayerWeights {
+    OutputNorm attentionNorm;
+    std::optional<OutputNorm> mlpNorm;
+    std::map<LinearRole, DenseLinear> linears;
+
+    const DenseLinear& at(LinearRole role) const { return linears.at(role); }
+    bool has(LinearRole role) const { return linears.count(role) > 0; }
+};
+
+/// Fails with ErrorCode::badInput where a value is an infinity or a NaN, or the file was cut short.
+Result<LayerWeights> readLayer(const inference::Checkpoint& source, int layer);
+
+/// Whether all linear layers are in F32, F16 or BF16; else an error that names the first one that is not.
+Result<void> checkDense(const inference::Checkpoint& source);
+
+}  // namespace edgechat::quant
