@@ -37,7 +37,9 @@ struct OutputLayer {
     OutputNorm attentionNorm;
     std::optional<OutputNorm> mlpNorm;
     std::map<LinearRole, OutputLinear> linears;
-    std::vector<float> activationScale;  ///< [ffn], see LayerTensors::activationScale; empty: none
+    /// [ffn], see LayerTensors::activationScale; empty: none, which is ones. Falcon with int4 only: no other
+    /// folder has a place for it.
+    std::vector<float> activationScale;
 };
 
 /// In which form a linear is stored; known for every linear before any is computed.
@@ -51,8 +53,6 @@ struct LinearForm {
 /// which become one matrix, have one form.
 struct OutputForm {
     std::map<LinearRole, LinearForm> linears;
-    /// Layers come with an activationScale. Falcon with int4 only: there is a name for it there alone.
-    bool activationScale = false;
 };
 
 constexpr uint64_t kShardBytes = 5'000'000'000;  ///< of tensors in one weights file
