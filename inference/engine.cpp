@@ -25,14 +25,6 @@ double secondsSince(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Cores that this process may use; on six or more one is left to the desktop.
-int defaultThreads() {
-    cpu_set_t cores;
-    CPU_ZERO(&cores);
-    const int count = sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
-    return std::clamp(count >= 6 ? count - 1 : count, 1, kMostThreads);
-}
-
 std::string mebibytes(uint64_t bytes) {
     return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB";
 }
@@ -75,6 +67,13 @@ Result<void> checkOptions(const EngineOptions& options) {
 }
 
 }  // namespace
+
+int defaultThreads() {
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    const int count = sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
+    return std::clamp(count >= 6 ? count - 1 : count, 1, kMostThreads);
+}
 
 const char* deviceName(Device device) {
     switch (device) {

@@ -27,6 +27,10 @@ class Backend;
 enum class Device { automatic, cpu, cuda, reference };
 const char* deviceName(Device device);  ///< "auto", "cpu", "cuda", "reference"
 
+/// Threads where nobody asked for a number: the cores that this process may use; on six or more one is left to the
+/// desktop.
+int defaultThreads();
+
 struct EngineOptions {
     Device device = Device::automatic;
     int threads = 0;  ///< 0: the machine's cores

@@ -28,19 +28,23 @@ class LayerQuantizer {
   public:
     LayerQuantizer(const ModelConfig& config, const LayerWeights& layer, std::map<InputSite, SiteStatistics> statistics,
                    const Recipe& recipe, const OutputForm& form, inference::cpu::ThreadPool& pool,
-                   DenseProduct& product)
+                   DenseProduct& product, const std::function<bool()>& stopped)
         : m_config(config),
           m_layer(layer),
           m_statistics(std::move(statistics)),
           m_recipe(recipe),
           m_form(form),
           m_product(product),
+          m_stopped(stopped),
           m_quantizer(pool, product) {}
 
     Result<QuantizedLayer> run() {
         m_result.output.attentionNorm = m_layer.attentionNorm;
         m_result.output.mlpNorm = m_layer.mlpNorm;
-        for (const Site& site : sites()) quantizeSite(site);
+        for (const Site& site : sites()) {
+            if (m_stopped()) return Error{ErrorCode::interrupted, "the quantization was stopped", "", "", "", ""};
+            quantizeSite(site);
+        }
         for (auto& [role, linear] : m_result.output.linears) {
             linear.bias = m_layer.at(role).bias;
             const std::vector<float>& rowScale = m_rowScales[role];
@@ -309,6 +313,7 @@ class LayerQuantizer {
     const Recipe& m_recipe;
     const OutputForm& m_form;
     DenseProduct& m_product;
+    const std::function<bool()>& m_stopped;
     LinearQuantizer m_quantizer;
     std::map<LinearRole, std::vector<float>> m_rowScales;
     std::map<LinearRole, LinearReport> m_reports;
@@ -320,8 +325,8 @@ class LayerQuantizer {
 Result<QuantizedLayer> quantizeLayerInt4(const ModelConfig& config, const LayerWeights& layer,
                                          std::map<InputSite, SiteStatistics> statistics, const Recipe& recipe,
                                          const OutputForm& form, inference::cpu::ThreadPool& pool,
-                                         DenseProduct& product) {
-    return LayerQuantizer(config, layer, std::move(statistics), recipe, form, pool, product).run();
+                                         DenseProduct& product, const std::function<bool()>& stopped) {
+    return LayerQuantizer(config, layer, std::move(statistics), recipe, form, pool, product, stopped).run();
 }
 
 }  // namespace edgechat::quant

@@ -31,8 +31,10 @@ struct QuantizedLayer {
 };
 
 /// @param statistics  of the layer's sites; used up
+/// @param stopped  asked between pieces of the work; true ends it with ErrorCode::interrupted
 Result<QuantizedLayer> quantizeLayerInt4(const inference::ModelConfig& config, const LayerWeights& layer,
-                         std::map<InputSite, SiteStatistics> statistics, const Recipe& recipe, const OutputForm& form,
-                         inference::cpu::ThreadPool& pool, DenseProduct& product);
+                                         std::map<InputSite, SiteStatistics> statistics, const Recipe& recipe,
+                                         const OutputForm& form, inference::cpu::ThreadPool& pool,
+                                         DenseProduct& product, const std::function<bool()>& stopped);
 
 }  // namespace edgechat::quant

@@ -24,7 +24,7 @@ SiteStatistics& StatisticsCollector::site(InputSite site, int64_t size) {
     statistics.size = size;
     statistics.largestAbsolute.resize(static_cast<size_t>(size));
     m_sums[site].resize(static_cast<size_t>(size));
-    if (!m_plan.second) return statistics;
+    if (!m_plan.gram) return statistics;
     const auto found = m_plan.blocks.find(site);
     const int64_t parts = found == m_plan.blocks.end() ? 1 : found->second;
     const int64_t units = (size + m_plan.blockMultiple - 1) / m_plan.blockMultiple;

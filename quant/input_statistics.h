@@ -37,7 +37,7 @@ struct StatisticsPlan {
     int64_t heldOutTokensKept = 2048;      ///< at most so many of theirs
     std::map<InputSite, int> blocks;       ///< into how many parts a site's Gram matrix is cut; absent: one
     int blockMultiple = 128;               ///< inputs; parts are cut at multiples of it
-    bool second = true;                    ///< whether Gram matrices are wanted (not for round to nearest)
+    bool gram = true;                      ///< whether Gram matrices are wanted
 
     bool heldOut(int64_t windowIndex) const;
 };

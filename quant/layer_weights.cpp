@@ -25,46 +25,6 @@ Result<OutputNorm> readNorm(const Checkpoint& source, const NormTensors& tensors
 
 }  // namespace
 
-const char* linearRoleName(LinearRole role) {
-    switch (role) {
-        case LinearRole::query:
-            return "query";
-        case LinearRole::key:
-            return "key";
-        case LinearRole::value:
-            return "value";
-        case LinearRole::output:
-            return "output";
-        case LinearRole::gate:
-            return "gate";
-        case LinearRole::up:
-            return "up";
-        case LinearRole::down:
-            return "down";
-    }
-    return "";
-}
-
-const LinearTensors* tensorsOf(const LayerTensors& layer, LinearRole role) {
-    switch (role) {
-        case LinearRole::query:
-            return &layer.query;
-        case LinearRole::key:
-            return &layer.key;
-        case LinearRole::value:
-            return &layer.value;
-        case LinearRole::output:
-            return &layer.output;
-        case LinearRole::gate:
-            return layer.gate ? &*layer.gate : nullptr;
-        case LinearRole::up:
-            return &layer.up;
-        case LinearRole::down:
-            return &layer.down;
-    }
-    return nullptr;
-}
-
 void DenseLinear::expandRow(int64_t row, float* out) const {
     inference::dequantizeRow(info, stored.data() + static_cast<uint64_t>(row) * info.rowBytes(), out);
 }
@@ -89,7 +49,7 @@ Result<LayerWeights> readLayer(const Checkpoint& source, int layer) {
         weights.mlpNorm = std::move(*second);
     }
     for (const LinearRole role : kLinearRoles) {
-        const LinearTensors* linear = tensorsOf(tensors, role);
+        const LinearTensors* linear = linearOf(tensors, role);
         if (linear == nullptr) continue;
         DenseLinear& dense = weights.linears[role];
         dense.info = linear->weight;
@@ -107,7 +67,7 @@ Result<LayerWeights> readLayer(const Checkpoint& source, int layer) {
 Result<void> checkDense(const Checkpoint& source) {
     for (const LayerTensors& layer : source.tensors().layers) {
         for (const LinearRole role : kLinearRoles) {
-            const LinearTensors* linear = tensorsOf(layer, role);
+            const LinearTensors* linear = linearOf(layer, role);
             if (linear == nullptr) continue;
             const TensorType type = linear->weight.type;
             if (type == TensorType::f32 || type == TensorType::f16 || type == TensorType::bf16) continue;

@@ -9,17 +9,13 @@
 #include "inference/cpu/thread_pool.h"
 #include "inference/model/checkpoint.h"
 #include "quant/checkpoint_writer.h"
+#include "quant/output_names.h"
 
 namespace edgechat::quant {
 
 constexpr std::array<LinearRole, 7> kLinearRoles = {LinearRole::query, LinearRole::key, LinearRole::value,
                                                     LinearRole::output, LinearRole::gate, LinearRole::up,
                                                     LinearRole::down};
-const char* linearRoleName(LinearRole role);  ///< "query", "key", ...
-
-/// The tensors of a role; null where the layer has none (gate).
-const inference::LinearTensors* tensorsOf(const inference::LayerTensors& layer, LinearRole role);
-
 /// A matrix [rows, columns] in 16 or 32 bits an element.
 struct DenseLinear {
     inference::TensorInfo info;

@@ -30,6 +30,7 @@ Command templateCommand();
 Command scoreCommand();
 Command perplexityCommand();
 Command benchCommand();
+Command quantizeCommand();
 Command inspectCommand();
 Command doctorCommand();
 #ifdef EDGECHAT_HAS_STORE

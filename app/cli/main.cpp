@@ -18,7 +18,8 @@ namespace {
 std::vector<Command> allCommands() {
     return {
         generateCommand(), chatCommand(),       tokenizeCommand(), detokenizeCommand(), templateCommand(),
-        scoreCommand(),    perplexityCommand(), benchCommand(),    inspectCommand(),    doctorCommand(),
+        scoreCommand(),    perplexityCommand(), benchCommand(),    quantizeCommand(),   inspectCommand(),
+        doctorCommand(),
 #ifdef EDGECHAT_HAS_STORE
         importCommand(),   listCommand(),       removeCommand(),
 #endif
@@ -64,7 +65,7 @@ Error unknownCommand(const std::string& name) {
     const auto isOneOf = [&name](const auto& names) {
         return std::find(names.begin(), names.end(), name) != names.end();
     };
-    if (isOneOf(std::array<std::string_view, 2>{"pull", "quantize"})) {
+    if (name == "pull") {
         return usageError("this version does not have the command", name, "", "one that --help lists");
     }
     if (isOneOf(std::array<std::string_view, 3>{"import", "list", "remove"})) {

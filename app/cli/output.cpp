@@ -74,7 +74,8 @@ void Output::message(std::string_view text) {
     (void)writeFully(STDERR_FILENO, "edgechat: " + oneLine(text) + '\n');
 }
 
-void Output::progress(std::string_view stage, uint64_t done, uint64_t total, std::string_view unit) {
+void Output::progress(std::string_view stage, uint64_t done, uint64_t total, std::string_view unit,
+                      std::string_view detail) {
     if (m_style == ProgressStyle::none) return;
     const Clock::time_point now = Clock::now();
     const bool begins = m_stage != stage;
@@ -95,9 +96,12 @@ void Output::progress(std::string_view stage, uint64_t done, uint64_t total, std
     if (m_style == ProgressStyle::json) {
         nlohmann::json line = {{"stage", stage}, {"done", done}, {"total", total}, {"unit", unit}};
         line["eta_seconds"] = eta < 0 ? nlohmann::json() : nlohmann::json(eta);
+        if (!detail.empty()) line["detail"] = detail;
         (void)writeFully(STDERR_FILENO, line.dump() + '\n');
     } else {
-        (void)writeFully(STDERR_FILENO, "\r\x1b[K" + barLine(stage, done, total, unit, eta));
+        std::string line = barLine(stage, done, total, unit, eta);
+        if (!detail.empty()) line += "  " + std::string(detail);
+        (void)writeFully(STDERR_FILENO, "\r\x1b[K" + line);
         m_barShown = true;
     }
     if (done >= total) {

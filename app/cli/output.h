@@ -34,7 +34,9 @@ class Output {
     void message(std::string_view text);
 
     /// Progress of long work; shown at most ten times a second, and at its end.
-    void progress(std::string_view stage, uint64_t done, uint64_t total, std::string_view unit);
+    /// @param detail  a few words about what runs, behind the rest
+    void progress(std::string_view stage, uint64_t done, uint64_t total, std::string_view unit,
+                  std::string_view detail = {});
     /// Takes a progress bar off the terminal, so that other text can follow.
     void clearProgress();
 

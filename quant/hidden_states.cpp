@@ -1,0 +1,128 @@
+#include "quant/hidden_states.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace edgechat::quant {
+namespace {
+
+Error fileError(const char* what, const std::filesystem::path& file, int code) {
+    Error error;
+    error.code = code == ENOSPC || code == EDQUOT || code == EFBIG ? ErrorCode::doesNotFit : ErrorCode::badInput;
+    error.what = what;
+    error.file = file.string();
+    error.found = std::strerror(code);
+    error.expected = error.code == ErrorCode::doesNotFit ? "room on the disk" : "a folder that can be written";
+    return error;
+}
+
+}  // namespace
+
+HiddenStates::HiddenStates(std::filesystem::path file, std::filesystem::path finalName, int descriptor,
+                           int64_t tokens, int64_t hidden)
+    : m_file(std::move(file)),
+      m_finalName(std::move(finalName)),
+      m_descriptor(descriptor),
+      m_tokens(tokens),
+      m_hidden(hidden) {}
+
+HiddenStates::HiddenStates(HiddenStates&& other) noexcept {
+    *this = std::move(other);
+}
+
+HiddenStates& HiddenStates::operator=(HiddenStates&& other) noexcept {
+    std::swap(m_file, other.m_file);
+    std::swap(m_finalName, other.m_finalName);
+    std::swap(m_descriptor, other.m_descriptor);
+    std::swap(m_tokens, other.m_tokens);
+    std::swap(m_hidden, other.m_hidden);
+    return *this;
+}
+
+HiddenStates::~HiddenStates() {
+    if (m_descriptor >= 0) ::close(m_descriptor);
+}
+
+Result<HiddenStates> HiddenStates::open(const std::filesystem::path& file, int64_t tokens, int64_t hidden) {
+    const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return fileError("cannot read the hidden states in", file, errno);
+    HiddenStates states(file, file, descriptor, tokens, hidden);
+    const off_t size = ::lseek(descriptor, 0, SEEK_END);
+    if (size != static_cast<off_t>(tokens * hidden * 4)) {
+        return Error{ErrorCode::badInput,          "cannot go on with", file.string(), "",
+                     std::to_string(size) + " bytes", std::to_string(tokens * hidden * 4)};
+    }
+    return states;
+}
+
+Result<HiddenStates> HiddenStates::create(const std::filesystem::path& file, int64_t tokens, int64_t hidden) {
+    std::filesystem::path temporary = file;
+    temporary += ".tmp";
+    const int descriptor = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (descriptor < 0) return fileError("cannot write", temporary, errno);
+    return HiddenStates(temporary, file, descriptor, tokens, hidden);
+}
+
+Result<void> HiddenStates::read(int64_t firstToken, int64_t tokens, float* out) const {
+    auto* bytes = reinterpret_cast<char*>(out);
+    auto left = static_cast<size_t>(tokens * m_hidden * 4);
+    off_t position = firstToken * m_hidden * 4;
+    while (left > 0) {
+        const ssize_t got = ::pread(m_descriptor, bytes, left, position);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return fileError("cannot read", m_file, got < 0 ? errno : EIO);
+        bytes += got;
+        left -= static_cast<size_t>(got);
+        position += got;
+    }
+    return {};
+}
+
+Result<void> HiddenStates::write(int64_t firstToken, int64_t tokens, const float* values) {
+    const auto* bytes = reinterpret_cast<const char*>(values);
+    auto left = static_cast<size_t>(tokens * m_hidden * 4);
+    off_t position = firstToken * m_hidden * 4;
+    while (left > 0) {
+        const ssize_t put = ::pwrite(m_descriptor, bytes, left, position);
+        if (put < 0 && errno == EINTR) continue;
+        if (put <= 0) return fileError("cannot write", m_file, put < 0 ? errno : ENOSPC);
+        bytes += put;
+        left -= static_cast<size_t>(put);
+        position += put;
+    }
+    return {};
+}
+
+Result<void> HiddenStates::keep() {
+    if (::fdatasync(m_descriptor) != 0) return fileError("cannot write", m_file, errno);
+    if (::rename(m_file.c_str(), m_finalName.c_str()) != 0) return fileError("cannot rename", m_file, errno);
+    m_file = m_finalName;
+    return {};
+}
+
+Result<void> embedTokens(const inference::Checkpoint& source, const CalibrationWindows& windows, HiddenStates& out) {
+    const inference::TensorInfo& embedding = source.tensors().embedding;
+    constexpr size_t kTokens = 1024;
+    std::vector<std::byte> stored(embedding.rowBytes());
+    std::vector<float> rows;
+    for (size_t first = 0; first < windows.ids.size(); first += kTokens) {
+        const size_t count = std::min(kTokens, windows.ids.size() - first);
+        rows.resize(count * static_cast<size_t>(embedding.columns));
+        for (size_t i = 0; i < count; ++i) {
+            if (Result<void> read = source.readRows(embedding, windows.ids[first + i], 1, stored.data()); !read)
+                return read;
+            inference::dequantizeRow(embedding, stored.data(),
+                                     rows.data() + i * static_cast<size_t>(embedding.columns));
+        }
+        if (Result<void> written = out.write(static_cast<int64_t>(first), static_cast<int64_t>(count), rows.data());
+            !written)
+            return written;
+    }
+    return {};
+}
+
+}  // namespace edgechat::quant

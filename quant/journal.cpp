@@ -1,0 +1,162 @@
+#include "quant/journal.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "quant/report.h"
+
+namespace edgechat::quant {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr int kVersion = 1;
+
+Error fileError(const char* what, const std::filesystem::path& file, int code) {
+    Error error;
+    error.code = code == ENOSPC || code == EDQUOT || code == EFBIG ? ErrorCode::doesNotFit : ErrorCode::badInput;
+    error.what = what;
+    error.file = file.string();
+    error.found = std::strerror(code);
+    error.expected = error.code == ErrorCode::doesNotFit ? "room on the disk" : "a file that can be written";
+    return error;
+}
+
+/// FNV-1a: tells a changed text from the same one, nothing more is asked of it.
+std::string hashOf(const void* data, size_t bytes) {
+    uint64_t hash = 14695981039346656037u;
+    const auto* p = static_cast<const unsigned char*>(data);
+    for (size_t i = 0; i < bytes; ++i) hash = (hash ^ p[i]) * 1099511628211u;
+    std::ostringstream text;
+    text << std::hex << hash;
+    return text.str();
+}
+
+Error noJournal(const std::filesystem::path& file, std::string found) {
+    return Error{ErrorCode::badInput, "cannot go on with the quantization in", file.string(), "", std::move(found),
+                 "the journal of an unfinished quantization; --restart begins anew"};
+}
+
+}  // namespace
+
+Identity identityOf(const inference::Checkpoint& source, const Recipe& recipe, const CalibrationWindows& windows,
+                    const std::string& calibrationName) {
+    Identity identity;
+    const auto addFile = [&identity](const std::filesystem::path& path) {
+        struct stat status = {};
+        if (::stat(path.c_str(), &status) != 0) return;
+        identity["source file " + path.filename().string()] =
+            std::to_string(status.st_size) + " bytes, changed " + std::to_string(status.st_mtim.tv_sec) + "." +
+            std::to_string(status.st_mtim.tv_nsec);
+    };
+    for (const auto& file : source.files()) addFile(file->path());
+    if (std::filesystem::is_directory(source.path())) addFile(source.path() / "config.json");
+    identity["method"] = methodName(recipe.method);
+    identity["group size"] = recipe.groupSize == 0 ? "auto" : std::to_string(recipe.groupSize);
+    identity["samples"] = std::to_string(windows.count()) + " of " + std::to_string(windows.window) + " tokens";
+    identity["seed"] = std::to_string(recipe.seed);
+    const Ingredients& parts = recipe.ingredients;
+    std::string left;
+    for (const auto& [name, on] :
+         {std::pair("scale", parts.scale), std::pair("families", parts.families),
+          std::pair("value-scale", parts.valueScale), std::pair("range", parts.range), std::pair("refit", parts.refit),
+          std::pair("gptq", parts.gptq), std::pair("joint", parts.joint)}) {
+        if (!on) left += std::string(left.empty() ? "" : ",") + name;
+    }
+    identity["left out"] = left.empty() ? "nothing" : left;
+    identity["calibration text"] =
+        calibrationName + ", " + hashOf(windows.ids.data(), windows.ids.size() * sizeof(int));
+    return identity;
+}
+
+Result<void> replaceFile(const std::filesystem::path& file, const std::string& content) {
+    std::filesystem::path temporary = file;
+    temporary += ".tmp";
+    const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (descriptor < 0) return fileError("cannot write", temporary, errno);
+    size_t done = 0;
+    while (done < content.size()) {
+        const ssize_t put = ::write(descriptor, content.data() + done, content.size() - done);
+        if (put < 0 && errno == EINTR) continue;
+        if (put <= 0) {
+            const int code = errno;
+            ::close(descriptor);
+            return fileError("cannot write", temporary, code);
+        }
+        done += static_cast<size_t>(put);
+    }
+    const bool synced = ::fsync(descriptor) == 0;
+    const int code = errno;
+    if (::close(descriptor) != 0 || !synced) return fileError("cannot write", temporary, code);
+    if (::rename(temporary.c_str(), file.c_str()) != 0) return fileError("cannot rename", temporary, errno);
+    const int folder = ::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder >= 0) {
+        ::fsync(folder);
+        ::close(folder);
+    }
+    return {};
+}
+
+Result<void> Journal::save(const std::filesystem::path& file) const {
+    json layerList = json::array();
+    for (const std::vector<LinearReport>& layer : layers) {
+        json linears = json::array();
+        for (const LinearReport& linear : layer) linears.push_back(toJson(linear));
+        layerList.push_back(std::move(linears));
+    }
+    const json object = {
+        {"version", kVersion}, {"identity", identity}, {"seconds", seconds}, {"layers", std::move(layerList)}};
+    return replaceFile(file, object.dump(1));
+}
+
+Result<Journal> Journal::load(const std::filesystem::path& file) {
+    std::ifstream stream(file, std::ios::binary);
+    if (!stream) return noJournal(file, "no such file");
+    const json object = json::parse(stream, nullptr, false);
+    if (!object.is_object() || !object.contains("identity") || !object["identity"].is_object() ||
+        !object.contains("layers") || !object["layers"].is_array())
+        return noJournal(file, "something else");
+    if (object.value("version", json(0)) != kVersion) return noJournal(file, "the journal of another version");
+    Journal journal;
+    for (const auto& [name, value] : object["identity"].items()) {
+        if (!value.is_string()) return noJournal(file, "something else");
+        journal.identity[name] = value.get<std::string>();
+    }
+    if (const auto seconds = object.find("seconds"); seconds != object.end() && seconds->is_number())
+        journal.seconds = seconds->get<double>();
+    for (const json& layer : object["layers"]) {
+        if (!layer.is_array()) return noJournal(file, "something else");
+        std::vector<LinearReport>& linears = journal.layers.emplace_back();
+        for (const json& entry : layer) {
+            LinearReport linear;
+            if (!fromJson(entry, linear)) return noJournal(file, "something else");
+            linears.push_back(std::move(linear));
+        }
+    }
+    return journal;
+}
+
+Result<void> Journal::checkSame(const Identity& now, const std::filesystem::path& file) const {
+    const auto differs = [&file](const std::string& name, const std::string& found, const std::string& expected) {
+        return Error{ErrorCode::badInput, "cannot go on with the quantization in", file.string(), name, found,
+                     expected + " as when it began; --restart begins anew"};
+    };
+    for (const auto& [name, value] : identity) {
+        const auto found = now.find(name);
+        if (found == now.end()) return differs(name, "none", value);
+        if (found->second != value) return differs(name, found->second, value);
+    }
+    for (const auto& [name, value] : now) {
+        if (identity.count(name) == 0) return differs(name, value, "none");
+    }
+    return {};
+}
+
+}  // namespace edgechat::quant

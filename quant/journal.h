@@ -1,0 +1,38 @@
+// What an unfinished quantization has done so far, on disk: after a crash or a power cut it goes on from there.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "inference/result.h"
+#include "quant/awq.h"
+#include "quant/calibration.h"
+
+namespace edgechat::quant {
+
+/// What a result depends on, by name: a job may only be resumed with the same.
+using Identity = std::map<std::string, std::string>;
+
+/// The source's files by name, size and time of change, the recipe, the calibration's tokens.
+Identity identityOf(const inference::Checkpoint& source, const Recipe& recipe, const CalibrationWindows& windows,
+                    const std::string& calibrationName);
+
+struct Journal {
+    Identity identity;
+    std::vector<std::vector<LinearReport>> layers;  ///< of the layers that are finished
+    double seconds = 0;                             ///< worked on them
+
+    /// Replaces the file: after return it is on the disk, before that the old one is.
+    Result<void> save(const std::filesystem::path& file) const;
+    /// ErrorCode::badInput when it is no journal.
+    static Result<Journal> load(const std::filesystem::path& file);
+    /// An error that names what is not as it was.
+    Result<void> checkSame(const Identity& now, const std::filesystem::path& file) const;
+};
+
+/// Writes a file so that after a power cut either the old or the new content is there, whole.
+Result<void> replaceFile(const std::filesystem::path& file, const std::string& content);
+
+}  // namespace edgechat::quant

@@ -1,0 +1,301 @@
+#include "quant/quantize.h"
+
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+#include "quant/hidden_states.h"
+#include "quant/journal.h"
+#include "quant/kernels/kernels.h"
+#include "quant/smoothquant.h"
+
+namespace edgechat::quant {
+
+using inference::Checkpoint;
+using inference::ModelConfig;
+namespace fs = std::filesystem;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double secondsSince(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::string megabytes(uint64_t bytes) {
+    return std::to_string((bytes + 999'999) / 1'000'000) + " MB";
+}
+
+Error interrupted(const fs::path& folder) {
+    return Error{ErrorCode::interrupted, "the quantization was stopped", folder.string(), "", "",
+                 "--resume to go on from the last finished layer"};
+}
+
+/// Bytes that files in a folder's file system may still take; 0: unknown.
+uint64_t freeBytes(fs::path folder) {
+    std::error_code error;
+    while (!folder.empty() && !fs::exists(folder, error)) {
+        const fs::path parent = folder.parent_path();
+        if (parent == folder) break;
+        folder = parent;
+    }
+    struct statvfs status = {};
+    if (::statvfs(folder.empty() ? "." : folder.c_str(), &status) != 0) return 0;
+    return static_cast<uint64_t>(status.f_bavail) * status.f_frsize;
+}
+
+class Job {
+  public:
+    Job(const Checkpoint& source, const inference::Tokenizer& tokenizer, const QuantizeRequest& request,
+        const QuantizeCallbacks& callbacks)
+        : m_source(source),
+          m_tokenizer(tokenizer),
+          m_request(request),
+          m_callbacks(callbacks),
+          m_config(source.config()),
+          m_partial(fs::path(request.output) += ".partial"),
+          m_work(m_partial / "work"),
+          m_journalFile(m_work / "journal.json") {}
+
+    Result<QuantizationReport> run() {
+        const Clock::time_point begin = Clock::now();
+        if (Result<void> ready = prepare(); !ready) return ready.error();
+        if (Result<void> started = openFolder(); !started) return started.error();
+        inference::cpu::ThreadPool pool(m_request.threads);
+        const std::unique_ptr<DenseProduct> product = makeDenseProduct(pool);
+        Result<std::unique_ptr<CheckpointWriter>> writer =
+            CheckpointWriter::create(m_source, m_partial, m_plan.form);
+        if (!writer) return writer.error();
+        const double before = m_journal.seconds;
+        for (int layer = static_cast<int>(m_journal.layers.size()); layer < m_config.layers; ++layer) {
+            if (Result<void> done = quantizeLayer(layer, **writer, pool, *product); !done) return done.error();
+            m_journal.seconds = before + secondsSince(begin);
+            if (Result<void> saved = m_journal.save(m_journalFile); !saved) return saved.error();
+            std::error_code ignored;
+            fs::remove(hiddenFile(layer), ignored);
+            m_source.dropPageCache();
+        }
+        Result<void> rest = (*writer)->writeRest([this](uint64_t, uint64_t) { return goOn("embedding and head"); });
+        if (!rest) return rest.error().code == ErrorCode::interrupted ? interrupted(m_partial) : rest.error();
+        QuantizationReport report = makeReport((*writer)->outputBytes(), before + secondsSince(begin), *product);
+        if (Result<void> finished = finish(**writer, report); !finished) return finished.error();
+        return report;
+    }
+
+  private:
+    void say(const std::string& text) const {
+        if (m_callbacks.onMessage) m_callbacks.onMessage(text);
+    }
+
+    bool goOn(const std::string& detail) const {
+        return !m_callbacks.onProgress ||
+               m_callbacks.onProgress(static_cast<int>(m_journal.layers.size()), m_config.layers, detail);
+    }
+
+    fs::path hiddenFile(int layer) const { return m_work / ("hidden-" + std::to_string(layer) + ".f32"); }
+
+    int window() const { return std::min(m_request.recipe.window, m_config.context); }
+
+    Result<void> prepare() {
+        if (Result<void> dense = checkDense(m_source); !dense) return dense;
+        const int64_t samples = m_request.recipe.samples > 0 ? m_request.recipe.samples : defaultSamples(m_config);
+        Result<CalibrationWindows> windows = cutWindows(m_request.calibration, m_request.calibrationName, m_tokenizer,
+                                                        window(), samples, m_request.recipe.seed);
+        if (!windows) return windows.error();
+        m_windows = std::move(*windows);
+        if (m_request.recipe.method == Method::awq || m_request.recipe.method == Method::smoothquant) {
+            for (const std::string& warning : m_windows.warnings) say("warning: " + warning);
+        }
+        Result<Plan> plan = makePlan(m_source, m_request.recipe, m_windows.count(), m_windows.window,
+                                     m_request.threads, m_request.memoryLimit);
+        if (!plan) return plan.error();
+        m_plan = std::move(*plan);
+        for (const std::string& warning : m_plan.warnings) say("warning: " + warning);
+        const uint64_t needed = m_plan.outputBytes + m_plan.workBytes;
+        say("needs about " + megabytes(m_plan.memoryBytes) + " of memory, and on the disk " +
+            megabytes(m_plan.outputBytes) + " for the result and " + megabytes(m_plan.workBytes) + " meanwhile");
+        m_identity = identityOf(m_source, m_request.recipe, m_windows, m_request.calibrationName);
+        std::error_code error;
+        uint64_t have = freeBytes(m_partial);
+        if (m_request.start != Start::fresh && fs::exists(m_partial, error)) have += m_plan.outputBytes;
+        if (have != 0 && have < needed) {
+            return Error{ErrorCode::doesNotFit, "cannot quantize to",         m_request.output.string(), "",
+                         megabytes(have) + " free on the disk", megabytes(needed)};
+        }
+        return {};
+    }
+
+    Result<void> openFolder() {
+        std::error_code error;
+        const fs::path& output = m_request.output;
+        if (fs::exists(output, error) && !(fs::is_directory(output, error) && fs::is_empty(output, error))) {
+            return Error{ErrorCode::badInput, "cannot quantize to", output.string(), "", "something that is there already",
+                         "a folder that does not exist yet"};
+        }
+        const bool begun = fs::exists(m_partial, error);
+        if (begun && m_request.start == Start::fresh) {
+            return Error{ErrorCode::badInput, "cannot quantize to", output.string(), "",
+                         "an unfinished quantization in " + m_partial.string(), "--resume or --restart"};
+        }
+        if (begun && m_request.start == Start::resume && fs::exists(m_journalFile, error)) {
+            Result<Journal> journal = Journal::load(m_journalFile);
+            if (!journal) return journal.error();
+            if (Result<void> same = journal->checkSame(m_identity, m_journalFile); !same) return same;
+            if (journal->layers.size() > static_cast<size_t>(m_config.layers)) {
+                return Error{ErrorCode::badInput, "cannot go on with", m_journalFile.string(), "layers",
+                             std::to_string(journal->layers.size()), "at most " + std::to_string(m_config.layers)};
+            }
+            m_journal = std::move(*journal);
+            if (!m_journal.layers.empty())
+                say("goes on after layer " + std::to_string(m_journal.layers.size()) + " of " +
+                    std::to_string(m_config.layers));
+            return {};
+        }
+        if (begun) fs::remove_all(m_partial, error);
+        fs::create_directories(m_work, error);
+        if (error) {
+            return Error{ErrorCode::badInput, "cannot make the folder", m_work.string(), "", error.message(),
+                         "a place that can be written"};
+        }
+        m_journal.identity = m_identity;
+        if (Result<void> embedded = embed(); !embedded) return embedded;
+        return m_journal.save(m_journalFile);
+    }
+
+
+    Result<void> embed() {
+        const auto tokens = static_cast<int64_t>(m_windows.ids.size());
+        Result<HiddenStates> states = HiddenStates::create(hiddenFile(0), tokens, m_config.hidden);
+        if (!states) return states.error();
+        if (Result<void> embedded = embedTokens(m_source, m_windows, *states); !embedded) return embedded;
+        return states->keep();
+    }
+
+    Result<void> quantizeLayer(int index, CheckpointWriter& writer, inference::cpu::ThreadPool& pool,
+                               DenseProduct& product) {
+        Result<LayerWeights> layer = readLayer(m_source, index);
+        if (!layer) return layer.error();
+        const std::string name = "layer " + std::to_string(index + 1);
+
+        StatisticsPlan statisticsPlan;
+        statisticsPlan.windows = m_windows.count();
+        statisticsPlan.window = m_windows.window;
+        statisticsPlan.heldOutWindows = std::max<int64_t>(1, m_windows.count() / 8);
+        statisticsPlan.blocks = m_plan.blocks;
+        statisticsPlan.gram = m_request.recipe.method != Method::smoothquant;
+        StatisticsCollector collector(statisticsPlan, product);
+        if (Result<void> passed = forward(index, *layer, collector, pool, product); !passed) return passed;
+        if (!goOn(name + ": weights")) return interrupted(m_partial);
+        const std::function<bool()> stopped = [this, &name] { return !goOn(name + ": weights"); };
+        Result<QuantizedLayer> quantized =
+            m_request.recipe.method == Method::smoothquant
+                ? quantizeLayerInt8(m_config, *layer, collector.finish(), pool, product)
+                : quantizeLayerInt4(m_config, *layer, collector.finish(), m_request.recipe, m_plan.form, pool, product,
+                                    stopped);
+        if (!quantized) {
+            return quantized.error().code == ErrorCode::interrupted ? interrupted(m_partial) : quantized.error();
+        }
+        if (Result<void> written = writer.writeLayer(index, quantized->output); !written) return written;
+        m_journal.layers.push_back(std::move(quantized->report));
+        double error = 0, rtn = 0;
+        for (const LinearReport& linear : m_journal.layers.back()) {
+            error += linear.error;
+            rtn += linear.rtnError;
+        }
+        char detail[96];
+        std::snprintf(detail, sizeof detail, "%s: error %.4f, %.4f by rounding to nearest", name.c_str(), error, rtn);
+        // A stop now is seen at the next call.
+        (void)goOn(detail);
+        return {};
+    }
+
+    /// Reads the residual stream in front of the layer and writes the one behind it.
+    Result<void> forward(int index, const LayerWeights& layer, StatisticsCollector& collector,
+                         inference::cpu::ThreadPool& pool, DenseProduct& product) {
+        const auto tokens = static_cast<int64_t>(m_windows.ids.size());
+        Result<HiddenStates> before = HiddenStates::open(hiddenFile(index), tokens, m_config.hidden);
+        if (!before) return before.error();
+        const bool last = index + 1 == m_config.layers;
+        std::optional<HiddenStates> after;
+        if (!last) {
+            Result<HiddenStates> created = HiddenStates::create(hiddenFile(index + 1), tokens, m_config.hidden);
+            if (!created) return created.error();
+            after = std::move(*created);
+        }
+        LayerForward pass(m_config, m_windows.window, pool, product);
+        const int64_t atOnce = std::max<int64_t>(1, 1024 / m_windows.window);
+        std::vector<float> x(static_cast<size_t>(atOnce * m_windows.window * m_config.hidden));
+        for (int64_t first = 0; first < m_windows.count(); first += atOnce) {
+            const int64_t count = std::min(atOnce, m_windows.count() - first);
+            const int64_t firstToken = first * m_windows.window, countTokens = count * m_windows.window;
+            if (Result<void> read = before->read(firstToken, countTokens, x.data()); !read) return read;
+            const bool finite =
+                pass.run(layer, count, x.data(), [&](InputSite site, const MatrixView& inputs, int64_t offset) {
+                    collector.add(site, inputs, firstToken + offset);
+                });
+            if (!finite) {
+                return Error{ErrorCode::badInput, "cannot quantize", m_source.path().string(),
+                             "layer " + std::to_string(index),
+                             "activations that are no finite numbers on the calibration text",
+                             "weights that compute finite numbers; the model is damaged"};
+            }
+            if (after) {
+                if (Result<void> written = after->write(firstToken, countTokens, x.data()); !written) return written;
+            }
+            if (!goOn("layer " + std::to_string(index + 1) + ": calibration")) return interrupted(m_partial);
+        }
+        return after ? after->keep() : Result<void>{};
+    }
+
+    QuantizationReport makeReport(uint64_t outputBytes, double seconds, const DenseProduct& product) const {
+        QuantizationReport report;
+        report.method = methodName(m_request.recipe.method);
+        report.sourceName = m_source.path().filename().string();
+        report.sourceBytes = m_source.fileBytes();
+        report.outputBytes = outputBytes;
+        report.seconds = seconds;
+        report.calibration = m_request.calibrationName;
+        report.calibrationTokens = static_cast<int64_t>(m_windows.ids.size());
+        report.computedWith = std::string(product.name()) + ", " + quantizerKernels().name;
+        report.layers = m_journal.layers;
+        return report;
+    }
+
+    Result<void> finish(CheckpointWriter& writer, const QuantizationReport& report) {
+        if (Result<void> finished = writer.finish(); !finished) return finished;
+        const nlohmann::json about = {{"format", 1}, {"quantization", toJson(report)}};
+        if (Result<void> saved = replaceFile(m_partial / "edgechat.json", about.dump(1) + "\n"); !saved) return saved;
+        std::error_code error;
+        fs::remove(m_request.output, error);  // an empty folder
+        fs::rename(m_partial, m_request.output, error);
+        if (error) {
+            return Error{ErrorCode::badInput, "cannot name the finished folder", m_request.output.string(), "",
+                         error.message(), "a name that is free"};
+        }
+        fs::remove_all(m_request.output / "work", error);
+        return {};
+    }
+
+    const Checkpoint& m_source;
+    const inference::Tokenizer& m_tokenizer;
+    const QuantizeRequest& m_request;
+    const QuantizeCallbacks& m_callbacks;
+    const ModelConfig& m_config;
+    const fs::path m_partial, m_work, m_journalFile;
+    CalibrationWindows m_windows;
+    Plan m_plan;
+    Identity m_identity;
+    Journal m_journal;
+};
+
+}  // namespace
+
+Result<QuantizationReport> quantize(const Checkpoint& source, const inference::Tokenizer& tokenizer,
+                                    const QuantizeRequest& request, const QuantizeCallbacks& callbacks) {
+    return Job(source, tokenizer, request, callbacks).run();
+}
+
+}  // namespace edgechat::quant
