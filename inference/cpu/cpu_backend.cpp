@@ -28,24 +28,6 @@ int chunksOf(int count, int chunk) {
 
 }  // namespace
 
-void CpuBackend::Operand::resize(int tokens, int width) {
-    const size_t elements = static_cast<size_t>(tokens) * width;
-    columns = width;
-    dense.resize(elements);
-    high.resize(elements);
-    low.resize(elements);
-    scales.resize(elements / kGroup + 1);
-    sums.resize(elements / kGroup + 1);
-}
-
-Activations CpuBackend::Operand::view(int tokens) const {
-    return {dense.data(), high.data(), low.data(), scales.data(), sums.data(), columns, tokens};
-}
-
-uint64_t CpuBackend::Operand::bytes() const {
-    return dense.size() * 4 + high.size() + low.size() + scales.size() * 4 + sums.size() * 4;
-}
-
 CpuBackend::CpuBackend(const ModelConfig& config, const CpuOptions& options, const Kernels& kernels)
     : m_config(config),
       m_kernels(kernels),
@@ -98,6 +80,12 @@ Result<std::unique_ptr<CpuBackend>> CpuBackend::load(
     Result<Weights> weights = Weights::load(checkpoint, kernels.tileRows, backend->m_pool, progress);
     if (!weights) return weights.error();
     backend->m_weights = std::move(*weights);
+    if (backend->m_weights.hasInt8()) {
+        for (Operand* operand :
+             {&backend->m_normed, &backend->m_attended, &backend->m_hidden, &backend->m_final}) {
+            operand->addTokenForm();
+        }
+    }
     return backend;
 }
 
@@ -142,15 +130,7 @@ void CpuBackend::forEachToken(int tokens, Body body) {
     });
 }
 
-void CpuBackend::quantizeRow(Operand& operand, int token) {
-    if (operand.columns % kGroup != 0) return;  // only dense matrices can have such a width
-    const size_t offset = static_cast<size_t>(token) * operand.columns;
-    m_kernels.quantize(operand.dense.data() + offset, operand.columns,
-                       {operand.high.data() + offset, operand.low.data() + offset,
-                        operand.scales.data() + offset / kGroup, operand.sums.data() + offset / kGroup});
-}
-
-void CpuBackend::normInto(const float* x, const Norm& norm, Operand& out, int tokens) {
+void CpuBackend::normInto(const float* x, const Norm& norm, Operand& out, int tokens, OperandForms forms) {
     forEachToken(tokens, [&](int token) {
         const size_t offset = static_cast<size_t>(token) * m_config.hidden;
         float* to = out.dense.data() + offset;
@@ -159,7 +139,7 @@ void CpuBackend::normInto(const float* x, const Norm& norm, Operand& out, int to
         } else {
             m_kernels.layerNorm(x + offset, norm.weight, norm.bias, m_config.hidden, m_config.normEps, to);
         }
-        quantizeRow(out, token);
+        out.quantize(m_kernels, token, forms);
     });
 }
 
@@ -207,7 +187,17 @@ void CpuBackend::embed(std::span<const int> tokens, int start) {
 void CpuBackend::norm(int layer, NormRole role) {
     const LayerWeights& weights = m_weights.layers[static_cast<size_t>(layer)];
     const Norm& norm = role == NormRole::attention ? weights.attentionNorm : weights.mlpNorm;
-    if (norm.weight != nullptr) normInto(m_x.data(), norm, m_normed, m_tokens);
+    if (norm.weight == nullptr) return;
+    // Without a norm of its own (parallel residual) the MLP reads what attention does.
+    OperandForms forms;
+    if (role == NormRole::mlp) {
+        forms = OperandForms::of({&weights.gate, &weights.up});
+    } else if (weights.mlpNorm.weight != nullptr) {
+        forms = OperandForms::of({&weights.query, &weights.key, &weights.value});
+    } else {
+        forms = OperandForms::of({&weights.query, &weights.key, &weights.value, &weights.gate, &weights.up});
+    }
+    normInto(m_x.data(), norm, m_normed, m_tokens, forms);
 }
 
 void CpuBackend::queryKeyValue(int layer) {
@@ -324,7 +314,8 @@ void CpuBackend::attend(int layer) {
             finishAttention(total, 0, m_tokens, head);
         }
     }
-    forEachToken(m_tokens, [&](int token) { quantizeRow(m_attended, token); });
+    const OperandForms forms = OperandForms::of({&m_weights.layers[static_cast<size_t>(layer)].output});
+    forEachToken(m_tokens, [&](int token) { m_attended.quantize(m_kernels, token, forms); });
 }
 
 void CpuBackend::finishAttention(const AttentionState& state, int firstToken, int tokens, int kvHead) {
@@ -354,7 +345,8 @@ void CpuBackend::mlpUp(int layer) {
         for (int tile = index * chunk; tile < std::min(tiles, (index + 1) * chunk); ++tile)
             activateTile(weights, tile, in);
     });
-    forEachToken(m_tokens, [&](int token) { quantizeRow(m_hidden, token); });
+    const OperandForms forms = OperandForms::of({&weights.down});
+    forEachToken(m_tokens, [&](int token) { m_hidden.quantize(m_kernels, token, forms); });
 }
 
 /// The tile's rows of h for every token.
@@ -381,7 +373,7 @@ void CpuBackend::mlpDown(int layer) {
 
 void CpuBackend::head(int count, float* logits) {
     normInto(m_x.data() + static_cast<size_t>(m_tokens - count) * m_config.hidden, m_weights.outputNorm,
-             m_final, count);
+             m_final, count, OperandForms::of({&m_weights.head}));
     multiply(m_weights.head, m_final.view(count), logits, m_config.vocab, false);
 }
 

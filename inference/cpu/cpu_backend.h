@@ -1,4 +1,5 @@
-// The eight operations on the CPU: 4- and 8-bit weights against activations quantized to 15 bits on the way.
+// The eight operations on the CPU: 4- and 8-bit weights against activations quantized to 15 bits on the way,
+// and weights of W8A8 against activations of 8 bits, as they were made for.
 #pragma once
 
 #include <functional>
@@ -8,6 +9,7 @@
 #include "inference/backend.h"
 #include "inference/cpu/kernels.h"
 #include "inference/cpu/kv_cache.h"
+#include "inference/cpu/operand.h"
 #include "inference/cpu/thread_pool.h"
 #include "inference/cpu/weights.h"
 
@@ -44,24 +46,11 @@ class CpuBackend final : public Backend {
     void head(int count, float* logits) override;
 
   private:
-    /// Activations in every form that a matrix may ask for. [maxBatch][columns]
-    struct Operand {
-        std::vector<float> dense;
-        std::vector<int8_t> high, low;
-        std::vector<float> scales;
-        std::vector<int32_t> sums;
-        int columns = 0;
-        void resize(int tokens, int width);
-        uint64_t bytes() const;
-        Activations view(int tokens) const;
-    };
-
     CpuBackend(const ModelConfig& config, const CpuOptions& options, const Kernels& kernels);
 
     template <class Body>
     void forEachToken(int tokens, Body body);
-    void quantizeRow(Operand& operand, int token);
-    void normInto(const float* x, const Norm& norm, Operand& out, int tokens);
+    void normInto(const float* x, const Norm& norm, Operand& out, int tokens, OperandForms forms);
     void multiplyTile(const Linear& linear, int tile, const Activations& in, float* out, int outStride,
                       bool accumulate);
     void multiply(const Linear& linear, const Activations& in, float* out, int outStride, bool accumulate);

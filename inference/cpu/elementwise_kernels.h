@@ -201,5 +201,36 @@ void quantize(const float* x, int columns, const QuantizedRow& out) {
     }
 }
 
+/// Symmetric, one scale per token (W8A8). The largest value, the codes and their sum, at most 127 * 2^17 <
+/// 2^24, are the same in whatever order they are taken.
+template <class Simd>
+void quantizeToken(const float* x, int columns, const QuantizedToken& out) {
+    using F = typename Simd::F;
+    F largest = Simd::zero();
+    float maximum = 0;
+    forEach<Simd>(
+        columns, [&](int i) { largest = Simd::max(largest, Simd::abs(Simd::load(x + i))); },
+        [&](int i) { maximum = __builtin_fabsf(x[i]) > maximum ? __builtin_fabsf(x[i]) : maximum; });
+    maximum = Simd::maximum(Simd::max(largest, Simd::set1(maximum)));
+    // The inverse of a subnormal number may be infinite: what is that small counts as zeros.
+    const bool zeros = !(maximum > 1e-36f);
+    const F inverse = Simd::set1(zeros ? 0.0f : 127.0f / maximum);
+    F sum = Simd::zero();
+    const auto store = [&](int i, F values) {
+        const F codes = Simd::round(Simd::mul(values, inverse));
+        sum = Simd::add(sum, codes);
+        Simd::storeInt8(out.codes + i, codes);
+    };
+    int i = 0;
+    for (; i + Simd::kLanes <= columns; i += Simd::kLanes) store(i, Simd::load(x + i));
+    for (; i < paddedColumns(columns); i += Simd::kLanes) {
+        float rest[Simd::kLanes] = {};
+        for (int k = i; k < columns && k < i + Simd::kLanes; ++k) rest[k - i] = x[k];
+        store(i, Simd::load(rest));
+    }
+    *out.scale = zeros ? 0.0f : maximum / 127.0f;
+    *out.sum = static_cast<int32_t>(Simd::sum(sum));
+}
+
 }  // namespace
 }  // namespace edgechat::inference::cpu

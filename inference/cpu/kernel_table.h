@@ -16,6 +16,7 @@ constexpr Kernels makeKernels() {
             Simd::kLanes,
             multiplyTile<Simd>,
             quantize<Simd>,
+            quantizeToken<Simd>,
             rmsNorm<Simd>,
             layerNorm<Simd>,
             ropeAdjacent<Simd>,

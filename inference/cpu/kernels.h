@@ -18,7 +18,8 @@ constexpr int kMaxHeadSize = 256;         ///< the kernels keep one head on the 
 /// Inputs of a matrix product for `tokens` rows of `columns`. A value is scale * (128 * high + low): 15 bits
 /// in two int8 products. Against the fp32 model (starter model, 10,240 tokens of plain text) one int8 a value
 /// costs a mean KL divergence of 0.0021, two cost 6e-7. Decode waits for the weights either way; prefill
-/// takes 1.4 times as long.
+/// takes 1.4 times as long. Weights of W8A8 (q8Row) were chosen for one int8 a value with one scale a token,
+/// and are multiplied by just that: value = tokenScale * code.
 struct Activations {
     const float* dense = nullptr;   ///< [tokens][columns]
     const int8_t* high = nullptr;   ///< [tokens][columns]
@@ -27,6 +28,9 @@ struct Activations {
     const int32_t* sums = nullptr;  ///< [tokens][columns / kGroup] of 128 * high + low
     int columns = 0;
     int tokens = 0;
+    const int8_t* codes = nullptr;       ///< [tokens][paddedColumns(columns)], the padding zeros
+    const float* tokenScales = nullptr;  ///< [tokens]
+    const int32_t* tokenSums = nullptr;  ///< [tokens] of the codes
 };
 
 /// Where quantize() writes one token's row; the arrays of Activations, writable.
@@ -35,6 +39,13 @@ struct QuantizedRow {
     int8_t* low;
     float* scales;
     int32_t* sums;
+};
+
+/// The same for quantizeToken().
+struct QuantizedToken {
+    int8_t* codes;  ///< [paddedColumns(columns)]
+    float* scale;
+    int32_t* sum;
 };
 
 /// One layer's keys and values as the kernels read them, for all kv heads.
@@ -88,6 +99,8 @@ struct Kernels {
     void (*multiplyTile)(const PackedMatrix& matrix, int tile, const Activations& in, float* out,
                          int outStride, bool accumulate);
     void (*quantize)(const float* x, int columns, const QuantizedRow& out);
+    /// Symmetric to 8 bits with one scale, max|x| / 127; halves are rounded to even.
+    void (*quantizeToken)(const float* x, int columns, const QuantizedToken& out);
     void (*rmsNorm)(const float* x, const float* weight, int columns, float eps, float* out);
     /// (x - mean) / sqrt(variance + eps) * weight + bias; `bias` may be null.
     void (*layerNorm)(const float* x, const float* weight, const float* bias, int columns, float eps,

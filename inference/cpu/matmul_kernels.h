@@ -97,6 +97,39 @@ void multiplyQuantized(const PackedMatrix& matrix, int tile, const Activations& 
     }
 }
 
+/// kTokens tokens at once. y[r] = scaleA * scaleW * dot over the whole row; where the products take the
+/// weights as unsigned numbers (q + kZeroOfQ8), the accumulators start at what that adds. They may pass 2^31
+/// on the way, which wraps; the result does not (kMaxInt8Columns).
+template <class Simd, int kTokens>
+void multiplyInt8(const PackedMatrix& matrix, int tile, const Activations& in, int firstToken, float* out,
+                  int outStride, bool accumulate) {
+    using F = typename Simd::F;
+    using I = typename Simd::I;
+    constexpr int kQuantBytes = kGroup * Simd::kLanes;
+    const auto columns = static_cast<int>(paddedColumns(matrix.columns));
+    const std::byte* scales = matrix.tile(tile);
+    const std::byte* quants = scales + scaleBytes(PackedKind::q8Row) * Simd::kLanes;
+    const int8_t* codes = in.codes + static_cast<size_t>(firstToken) * columns;
+
+    I total[kTokens];
+    for (int t = 0; t < kTokens; ++t)
+        total[t] = Simd::set1Int(-Simd::kZeroOfQ8 * in.tokenSums[firstToken + t]);
+    for (int k = 0; k < columns; k += kGroup, quants += kQuantBytes) {
+        typename Simd::Weights weights;
+        Simd::unpack8(quants, weights);
+#pragma GCC unroll 16
+        for (int t = 0; t < kTokens; ++t) {
+            total[t] = Simd::dot8(weights, codes + static_cast<size_t>(t) * columns + k, total[t]);
+        }
+    }
+    const F scale = Simd::load(reinterpret_cast<const float*>(scales));
+    for (int t = 0; t < kTokens; ++t) {
+        const F scaled = Simd::mul(Simd::toFloat(total[t]), Simd::set1(in.tokenScales[firstToken + t]));
+        storeTile<Simd>(matrix, tile, Simd::mul(scaled, scale),
+                        out + static_cast<size_t>(firstToken + t) * outStride, accumulate);
+    }
+}
+
 template <class Simd, PackedKind kKind>
 typename Simd::F loadDense(const std::byte* p) {
     if constexpr (kKind == PackedKind::f16) return Simd::loadHalf(p);
@@ -131,7 +164,9 @@ void multiplyTokens(const PackedMatrix& matrix, int tile, const Activations& in,
                     int outStride, bool accumulate) {
     int token = firstToken;
     for (; token + kTokens <= in.tokens; token += kTokens) {
-        if constexpr (kKind >= PackedKind::f16) {
+        if constexpr (kKind == PackedKind::q8Row) {
+            multiplyInt8<Simd, kTokens>(matrix, tile, in, token, out, outStride, accumulate);
+        } else if constexpr (kKind >= PackedKind::f16) {
             multiplyDense<Simd, kKind, kTokens>(matrix, tile, in, token, out, outStride, accumulate);
         } else {
             multiplyQuantized<Simd, kKind, kTokens>(matrix, tile, in, token, out, outStride, accumulate);
@@ -161,6 +196,9 @@ void multiplyTile(const PackedMatrix& matrix, int tile, const Activations& in, f
         case PackedKind::q8:
             return multiplyTokens<Simd, PackedKind::q8, kTokens>(matrix, tile, in, 0, out, outStride,
                                                                  accumulate);
+        case PackedKind::q8Row:
+            return multiplyTokens<Simd, PackedKind::q8Row, kTokens>(matrix, tile, in, 0, out, outStride,
+                                                                    accumulate);
         case PackedKind::f16:
             return multiplyTokens<Simd, PackedKind::f16, kTokens>(matrix, tile, in, 0, out, outStride,
                                                                   accumulate);

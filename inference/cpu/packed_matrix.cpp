@@ -1,5 +1,6 @@
 #include "inference/cpu/packed_matrix.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -18,6 +19,8 @@ PackedKind packedKind(TensorType kept) {
             return PackedKind::q4Zero;
         case TensorType::q8_0:
             return PackedKind::q8;
+        case TensorType::int8:
+            return PackedKind::q8Row;
         case TensorType::f16:
             return PackedKind::f16;
         case TensorType::bf16:
@@ -33,9 +36,10 @@ size_t elementBytes(PackedKind kind) {
 
 /// Bytes of one row's quants of kGroup inputs.
 size_t quantBytes(PackedKind kind) {
-    return kind == PackedKind::q8 ? kGroup : kGroup / 2;
+    return kind == PackedKind::q8 || kind == PackedKind::q8Row ? kGroup : kGroup / 2;
 }
 
+/// Of every kind but q8Row, whose tile is one record.
 size_t recordBytes(const PackedMatrix& matrix) {
     const auto runs = static_cast<size_t>(matrix.groupSize / kGroup);
     return (static_cast<size_t>(scaleBytes(matrix.kind)) + runs * quantBytes(matrix.kind)) *
@@ -116,6 +120,44 @@ bool packInt4Group(const PackedMatrix& matrix, int row, const std::byte* block, 
         placeCodes(block + 8 + first / 2, tileRows, row, quants);
     }
     return true;
+}
+
+/// A row of int8 (tensor.h).
+bool packInt8Row(const PackedMatrix& matrix, int row, const std::byte* in, std::byte* tile) {
+    float scale;
+    std::memcpy(&scale, in, sizeof scale);
+    if (!std::isfinite(scale)) return false;
+    std::memcpy(tile + sizeof scale * row, in, sizeof scale);
+    in += sizeof scale;
+    std::byte* quants = tile + sizeof scale * matrix.tileRows;
+    for (int k = 0; k < paddedColumns(matrix.columns); k += 4) {
+        std::byte* four = quants + (static_cast<size_t>(k / 4) * matrix.tileRows + row) * 4;
+        const int valid = std::clamp(matrix.columns - k, 0, 4);
+        std::memset(four, 0, 4);
+        std::memcpy(four, in + k, static_cast<size_t>(valid));
+    }
+    return true;
+}
+
+void unpackInt8Row(const PackedMatrix& matrix, const std::byte* tile, int lane, float* out) {
+    float scale;
+    std::memcpy(&scale, tile + sizeof scale * lane, sizeof scale);
+    const std::byte* quants = tile + sizeof scale * matrix.tileRows;
+    for (int k = 0; k < matrix.columns; ++k) {
+        const std::byte quant = quants[(static_cast<size_t>(k / 4) * matrix.tileRows + lane) * 4 + k % 4];
+        out[k] = scale * static_cast<float>(static_cast<int8_t>(quant));
+    }
+}
+
+bool packRecord(const PackedMatrix& matrix, int row, const std::byte* block, std::byte* record) {
+    switch (matrix.kind) {
+        case PackedKind::q4Zero:
+            return packInt4Group(matrix, row, block, record);
+        case PackedKind::q8Row:
+            return packInt8Row(matrix, row, block, record);
+        default:
+            return packBlock(matrix, row, block, record);
+    }
 }
 
 void packDenseRow(const PackedMatrix& matrix, int row, const std::byte* in, std::byte* tile) {
@@ -201,9 +243,7 @@ bool packTile(const PackedMatrix& matrix, const TensorInfo& tensor, const std::b
         }
         std::byte* record = tile;
         for (int k = 0; k < matrix.columns; k += matrix.groupSize) {
-            const bool packed = matrix.kind == PackedKind::q4Zero ? packInt4Group(matrix, row, in, record)
-                                                                  : packBlock(matrix, row, in, record);
-            if (!packed) return false;
+            if (!packRecord(matrix, row, in, record)) return false;
             in += blockSize;
             record += recordBytes(matrix);
         }
@@ -215,6 +255,7 @@ void unpackRow(const PackedMatrix& matrix, int row, float* out) {
     const std::byte* tile = matrix.tile(row / matrix.tileRows);
     const int lane = row % matrix.tileRows;
     if (matrix.dense()) return unpackDenseRow(matrix, tile, lane, out);
+    if (matrix.kind == PackedKind::q8Row) return unpackInt8Row(matrix, tile, lane, out);
     for (int first = 0; first < matrix.columns; first += kGroup) {
         const Place place = placeOf(matrix, tile, first);
         const float scale = halfToFloat(readHalf(place.scales + 2 * lane));

@@ -8,9 +8,10 @@
 //   8 bits: for step s in 0..7, row r, byte b in 0..3: w[4s+b], signed.
 // A record is, of 32 inputs, the quants; then tileRows fp16 scales; then, with offsets, tileRows fp16
 // offsets. Or, of a group of any multiple of 32 inputs (q4Zero): tileRows fp16 scales; tileRows bytes of zero
-// points; then the quants of each 32 inputs. A weight is scale * q + offset (Q4_1), scale * (q - 8) (Q4_0),
-// scale * (q - zero) (int4) or scale * q (Q8_0). A dense tile is [columns][tileRows] elements. Rows past the
-// matrix's end are zeros.
+// points; then the quants of each 32 inputs. Or, of a whole row (q8Row): tileRows fp32 scales; then the
+// quants of each 32 inputs, those past the last column zeros. A weight is scale * q + offset (Q4_1), scale *
+// (q - 8) (Q4_0), scale * (q - zero) (int4) or scale * q (Q8_0, int8). A dense tile is [columns][tileRows]
+// elements. Rows past the matrix's end are zeros.
 #pragma once
 
 #include <cstddef>
@@ -21,10 +22,11 @@
 
 namespace edgechat::inference::cpu {
 
-enum class PackedKind { q4Centred, q4Offset, q4Zero, q8, f16, bf16, f32 };
+enum class PackedKind { q4Centred, q4Offset, q4Zero, q8, q8Row, f16, bf16, f32 };
 
 /// Bytes of one row's scale, with its offset or zero point.
 constexpr int scaleBytes(PackedKind kind) {
+    if (kind == PackedKind::q8Row) return 4;
     return kind == PackedKind::q4Offset ? 4 : kind == PackedKind::q4Zero ? 3 : 2;
 }
 

@@ -119,10 +119,15 @@ struct Avx2 {
         }
         return _mm256_add_epi32(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)), _mm256_set1_epi32(start));
     }
+    static I set1Int(int32_t x) {
+        return _mm256_set1_epi32(x);
+    }
     static I dot8(const Weights& w, const int8_t* a, int32_t start) {
+        return dot8(w, a, set1Int(start));
+    }
+    static I dot8(const Weights& w, const int8_t* a, I total) {
         // |weight| is unsigned and its sign moves to the activation: 2 * 128 * 127 < 32767, so one product
         // each.
-        __m256i total = _mm256_set1_epi32(start);
 #pragma GCC unroll 8
         for (int s = 0; s < 8; ++s) {
             const __m256i product = _mm256_maddubs_epi16(_mm256_abs_epi8(w.step[s]),

@@ -103,17 +103,18 @@ struct Avx512 {
         return word;
     }
     /// start + sum over the 32 inputs, per row.
-    static I dot4(const Weights& w, const int8_t* a, int32_t start) {
-        __m512i even = _mm512_set1_epi32(start), odd = _mm512_setzero_si512();
+    static I dot4(const Weights& w, const int8_t* a, int32_t start) { return dot8(w, a, set1Int(start)); }
+    static I set1Int(int32_t x) { return _mm512_set1_epi32(x); }
+    static I dot8(const Weights& w, const int8_t* a, int32_t start) { return dot8(w, a, set1Int(start)); }
+    /// The same on top of each row's own start.
+    static I dot8(const Weights& w, const int8_t* a, I even) {
+        __m512i odd = _mm512_setzero_si512();
 #pragma GCC unroll 4
         for (int s = 0; s < 8; s += 2) {
             even = _mm512_dpbusd_epi32(even, w.step[s], _mm512_set1_epi32(four(a + 4 * s)));
             odd = _mm512_dpbusd_epi32(odd, w.step[s + 1], _mm512_set1_epi32(four(a + 4 * s + 4)));
         }
         return _mm512_add_epi32(even, odd);
-    }
-    static I dot8(const Weights& w, const int8_t* a, int32_t start) {
-        return dot4(w, a, start);
     }
 };
 

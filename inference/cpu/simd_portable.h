@@ -170,18 +170,24 @@ struct Portable {
             }
         }
     }
-    static I dot4(const Weights& w, const int8_t* a, int32_t start) {
+    static I set1Int(int32_t x) {
+        I result;
+        for (int32_t& lane : result.lane) lane = x;
+        return result;
+    }
+    static I dot4(const Weights& w, const int8_t* a, int32_t start) { return dot8(w, a, set1Int(start)); }
+    static I dot8(const Weights& w, const int8_t* a, int32_t start) { return dot8(w, a, set1Int(start)); }
+    static I dot8(const Weights& w, const int8_t* a, I start) {
         int16_t wide[kGroup];
         for (int k = 0; k < kGroup; ++k) wide[k] = a[k];
         I total;
         for (int row = 0; row < 8; ++row) {
-            int32_t sum = start;
+            int32_t sum = start.lane[row];
             for (int k = 0; k < kGroup; ++k) sum += w.row[row][k] * wide[k];
             total.lane[row] = sum;
         }
         return total;
     }
-    static I dot8(const Weights& w, const int8_t* a, int32_t start) { return dot4(w, a, start); }
 };
 
 }  // namespace

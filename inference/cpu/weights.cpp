@@ -152,6 +152,16 @@ class Loader {
 
 }  // namespace
 
+bool Weights::hasInt8() const {
+    const auto isInt8 = [](const PackedMatrix& matrix) { return matrix.kind == PackedKind::q8Row; };
+    return isInt8(embedding) || isInt8(head.matrix) ||
+           std::any_of(layers.begin(), layers.end(), [&](const LayerWeights& layer) {
+               return isInt8(layer.query.matrix) || isInt8(layer.key.matrix) || isInt8(layer.value.matrix) ||
+                      isInt8(layer.output.matrix) || isInt8(layer.gate.matrix) || isInt8(layer.up.matrix) ||
+                      isInt8(layer.down.matrix);
+           });
+}
+
 Result<Weights> Weights::load(const Checkpoint& checkpoint, int tileRows, ThreadPool& pool,
                               const std::function<bool(uint64_t, uint64_t)>& progress) {
     return Loader(checkpoint, pool, progress).load(tileRows);

@@ -35,6 +35,9 @@ struct Weights {
     std::vector<LayerWeights> layers;
     AlignedBuffer memory;
 
+    /// Whether a matrix is multiplied by activations of 8 bits (W8A8).
+    bool hasInt8() const;
+
     /// Fails with doesNotFit, with badInput (scale not finite, file cut short), or with interrupted when
     /// `progress` returned false.
     static Result<Weights> load(const Checkpoint& checkpoint, int tileRows, ThreadPool& pool,

@@ -197,6 +197,7 @@ const BlockLayout& blockLayout(TensorType type) {
         case TensorType::q6_k:
             return kQ6K;
         case TensorType::int4:
+        case TensorType::int8:
             break;
     }
     assert(false);
@@ -229,6 +230,7 @@ void dequantizeBlocks(TensorType type, const uint8_t* blocks, int64_t count, flo
         case TensorType::f16:
         case TensorType::bf16:
         case TensorType::int4:
+        case TensorType::int8:
             break;
     }
     assert(false);

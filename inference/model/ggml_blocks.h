@@ -27,7 +27,7 @@ struct BlockLayout {
 };
 
 /// Of a ggml block type; of the float types a block is one element and has no scale.
-/// @pre type is not int4
+/// @pre type is not int4 or int8
 const BlockLayout& blockLayout(TensorType type);
 
 /// Expands `count` blocks of a ggml block type to fp32.

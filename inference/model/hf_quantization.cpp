@@ -12,8 +12,8 @@ namespace {
 
 constexpr int64_t kMaxGroup = 1 << 20;
 constexpr const char* kWhatWorks =
-    "AWQ (gemm, gemv or gemv_fast), compressed-tensors pack-quantized, or the model's F16 or BF16 weights, "
-    "which EdgeChat quantizes itself";
+    "AWQ (gemm, gemv or gemv_fast), compressed-tensors pack-quantized or int-quantized, or the model's "
+    "F16 or BF16 weights, which EdgeChat quantizes itself";
 
 std::string lowerCase(std::string text) {
     std::transform(text.begin(), text.end(), text.begin(),
@@ -49,8 +49,34 @@ QuantizationScheme readAwq(JsonFields& fields) {
     return scheme;
 }
 
-// One entry of compressed-tensors' config_groups.
-void readGroupOfModules(JsonFields& group, QuantizationScheme& scheme) {
+// The weights or the activations of W8A8, in the one scheme that has kernels: a scale for each output, and
+// one for each token that is taken from the token while the model runs.
+void readInt8(JsonFields& group, const char* key, const std::string& strategy, bool dynamic) {
+    std::optional<JsonFields> values = group.object(key);
+    if (!values) return group.fail(key, "no such key", "8 bits by " + strategy + " (W8A8)");
+    const auto require = [&](const char* name, const std::string& found, const std::string& expected) {
+        if (group.ok() && found != expected) values->fail(name, found, expected);
+    };
+    const auto quoted = [](const std::string& text) { return "\"" + quotedForMessage(text) + "\""; };
+    const auto truth = [](bool value) { return std::string(value ? "true" : "false"); };
+    const int64_t bits = values->integer("num_bits", 0, 64);
+    require("num_bits", std::to_string(bits), "8");
+    require("type", quoted(values->textOr("type", "int")), quoted("int"));
+    require("strategy", quoted(values->textOr("strategy", "tensor")), quoted(strategy));
+    require("symmetric", truth(values->booleanOr("symmetric", true)), "true");
+    require("dynamic", truth(values->booleanOr("dynamic", false)), truth(dynamic));
+}
+
+// One entry of config_groups of "int-quantized".
+void readInt8Group(JsonFields& group) {
+    if (group.has("output_activations"))
+        group.fail("output_activations", "quantized outputs", "null: weights and inputs alone (W8A8)");
+    readInt8(group, "weights", "channel", false);
+    if (group.ok()) readInt8(group, "input_activations", "token", true);
+}
+
+// One entry of config_groups of "pack-quantized".
+void readInt4Group(JsonFields& group, QuantizationScheme& scheme) {
     for (const char* key : {"input_activations", "output_activations"}) {
         if (group.has(key)) group.fail(key, "quantized activations", "null: weights alone quantized (W4A16)");
     }
@@ -80,25 +106,36 @@ void readGroupOfModules(JsonFields& group, QuantizationScheme& scheme) {
 QuantizationScheme readCompressedTensors(JsonFields& fields) {
     QuantizationScheme scheme;
     scheme.method = QuantizationMethod::compressedTensors;
-    const std::string format = fields.textOr("format", "pack-quantized");
-    if (fields.ok() && format != "pack-quantized")
-        fields.fail("format", "\"" + quotedForMessage(format) + "\"", "\"pack-quantized\"");
+    scheme.version = fields.textOr("format", kPackQuantized);
+    const bool int8 = scheme.version == kIntQuantized;
+    if (fields.ok() && !int8 && scheme.version != kPackQuantized) {
+        fields.fail("format", "\"" + quotedForMessage(scheme.version) + "\"",
+                    "\"pack-quantized\" or \"int-quantized\"");
+    }
     if (fields.has("kv_cache_scheme"))
-        fields.fail("kv_cache_scheme", "a scheme for the KV cache", "null: weights alone quantized");
+        fields.fail("kv_cache_scheme", "a scheme for the KV cache",
+                    int8 ? "null: weights and activations alone quantized" : "null: weights alone quantized");
     if (std::optional<JsonFields> sparsity = fields.object("sparsity_config")) {
         const std::string kind = sparsity->textOr("format", "dense");
         if (fields.ok() && kind != "dense")
             sparsity->fail("format", "\"" + quotedForMessage(kind) + "\"", "\"dense\"");
     }
     std::optional<JsonFields> groups = fields.object("config_groups");
+    if (int8 && (!groups || groups->json().empty()))
+        fields.fail("config_groups", "no scheme of the activations", "W8A8: 8 bits by token, dynamic");
     if (!groups) return scheme;
     for (auto entry = groups->json().begin(); entry != groups->json().end(); ++entry) {
         std::optional<JsonFields> group = groups->object(entry.key());
         if (!group) continue;
-        if (const std::string own = group->textOr("format", "pack-quantized");
-            fields.ok() && own != "pack-quantized")
-            group->fail("format", "\"" + quotedForMessage(own) + "\"", "\"pack-quantized\"");
-        if (fields.ok()) readGroupOfModules(*group, scheme);
+        if (const std::string own = group->textOr("format", scheme.version);
+            fields.ok() && own != scheme.version)
+            group->fail("format", "\"" + quotedForMessage(own) + "\"", "\"" + scheme.version + "\"");
+        if (!fields.ok()) break;
+        if (int8) {
+            readInt8Group(*group);
+        } else {
+            readInt4Group(*group, scheme);
+        }
     }
     return scheme;
 }

@@ -13,10 +13,14 @@ namespace edgechat::inference {
 
 enum class QuantizationMethod { none, awq, compressedTensors };
 
+constexpr const char* kPackQuantized = "pack-quantized";  ///< 4 bits, weights alone (W4A16)
+constexpr const char* kIntQuantized = "int-quantized";    ///< 8 bits, activations too (W8A8)
+
 /// What the configuration files say. The tensors have the last word: see quantized_linear.h.
 struct QuantizationScheme {
     QuantizationMethod method = QuantizationMethod::none;
-    std::string version;               ///< awq: "gemm", "gemv", "gemv_fast"; empty: not said
+    /// awq: "gemm", "gemv", "gemv_fast"; compressedTensors: kPackQuantized, kIntQuantized; empty: not said
+    std::string version;
     std::optional<int64_t> groupSize;  ///< inputs per group, -1: a whole row; absent: not said
 };
 

@@ -122,12 +122,45 @@ TensorInfo HfTensorTable::quantized(const std::string& module, int64_t rows, int
     return *info;
 }
 
+TensorInfo HfTensorTable::int8(const std::string& module, int64_t rows, int64_t columns) {
+    // What a layer of another scheme than ours has besides.
+    constexpr std::pair<const char*, const char*> kForeign[] = {
+        {".input_scale", "a fixed scale for its inputs"},
+        {".input_zero_point", "a zero point for its inputs"},
+        {".output_scale", "a fixed scale for its outputs"},
+        {".weight_g_idx", "the group of each input"}};
+    for (const auto& [name, found] : kForeign) {
+        const StoredTensor* part = peek(module + name);
+        if (!part) continue;
+        fail(failure(part->file->path().string(), part->label(), found,
+                     "W8A8 with a scale for each output and activations quantized by token (dynamic)"));
+        return {};
+    }
+    StoredLinear stored;
+    stored.codes = take(module + ".weight");
+    stored.scales = take(module + ".weight_scale");
+    stored.zeros = take(module + ".weight_zero_point");
+    Result<TensorInfo> info = int8Matrix(stored, rows, columns, m_scheme);
+    if (!info) {
+        fail(info.error());
+        return {};
+    }
+    m_tookCompressedTensors = true;
+    m_taken.emplace(m_places.at(info->name), *info);
+    return *info;
+}
+
 LinearTensors HfTensorTable::linear(const std::string& module, int64_t rows, int64_t columns, bool bias) {
     LinearTensors linear;
     if (!ok()) return linear;
-    const bool isQuantized = has(module + ".qweight") || has(module + ".weight_packed");
-    linear.weight =
-        isQuantized ? quantized(module, rows, columns) : matrix(module + ".weight", rows, columns);
+    const std::string weight = module + ".weight";
+    if (has(module + ".qweight") || has(module + ".weight_packed")) {
+        linear.weight = quantized(module, rows, columns);
+    } else if (has(weight) && peek(weight)->dtype == "I8") {
+        linear.weight = int8(module, rows, columns);
+    } else {
+        linear.weight = matrix(weight, rows, columns);
+    }
     if (bias) linear.bias = vector(module + ".bias", rows);
     return linear;
 }

@@ -48,6 +48,7 @@ class HfTensorTable {
     const StoredTensor* take(const std::string& name);
     TensorInfo plain(const std::string& name, const std::vector<uint64_t>& shape);
     TensorInfo quantized(const std::string& module, int64_t rows, int64_t columns);
+    TensorInfo int8(const std::string& module, int64_t rows, int64_t columns);
 
     const StoredWeights& m_weights;
     const QuantizationScheme& m_scheme;

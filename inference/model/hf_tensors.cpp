@@ -162,7 +162,8 @@ Result<void> judgeUnused(const HfConfig& config, const Names& names, const HfTen
     return {};
 }
 
-// "AWQ INT4 g128", "INT4 g32 (compressed-tensors)", "BF16": what most elements of the layers' matrices are.
+// "AWQ INT4 g128", "INT4 g32 (compressed-tensors)", "W8A8 INT8 by row", "BF16": what most elements of the
+// layers' matrices are.
 std::string quantizationText(const ModelTensors& tensors, bool awq) {
     std::map<std::pair<TensorType, int>, int64_t> elements;
     bool wholeRows = true;
@@ -170,13 +171,16 @@ std::string quantizationText(const ModelTensors& tensors, bool awq) {
         for (const LinearTensors* linear : {&layer.query, &layer.key, &layer.value, &layer.output,
                                             layer.gate ? &*layer.gate : &layer.up, &layer.up, &layer.down}) {
             const TensorInfo& weight = linear->weight;
-            elements[{weight.type, weight.groupSize}] += weight.rows * weight.columns;
+            // The groups of int8 are rows, whatever their length.
+            const int groupSize = weight.type == TensorType::int8 ? 0 : weight.groupSize;
+            elements[{weight.type, groupSize}] += weight.rows * weight.columns;
             if (weight.groupSize != weight.columns) wholeRows = false;
         }
     }
     const auto most = std::max_element(elements.begin(), elements.end(),
                                        [](const auto& a, const auto& b) { return a.second < b.second; });
     if (most == elements.end()) return "";
+    if (most->first.first == TensorType::int8) return "W8A8 INT8 by row";
     if (most->first.first != TensorType::int4) return tensorTypeName(most->first.first);
     const std::string groups = wholeRows ? "by row" : "g" + std::to_string(most->first.second);
     return awq ? "AWQ INT4 " + groups : "INT4 " + groups + " (compressed-tensors)";

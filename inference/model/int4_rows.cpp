@@ -4,16 +4,13 @@
 #include <cmath>
 #include <cstring>
 
+#include "inference/model/little_endian.h"
+
 namespace edgechat::inference {
 
 namespace {
 
 constexpr int kCodesBegin = 8;  // of a block, behind f32 scale and f32 zero
-
-void storeFloat(uint8_t* out, float value) {
-    const auto bits = std::bit_cast<uint32_t>(value);
-    for (int byte = 0; byte < 4; ++byte) out[byte] = static_cast<uint8_t>(bits >> (8 * byte));
-}
 
 bool allCodesEqual(const uint8_t* codes, int groupSize) {
     const uint8_t twice = static_cast<uint8_t>((codes[0] & 15) * 17);
@@ -48,8 +45,8 @@ Result<void> Int4Rows::read(int64_t first, int64_t count, std::byte* out) const 
                                        std::to_string(i % groups),
                                    "scales above 0 (is the download damaged?)");
         }
-        storeFloat(block, scale);
-        storeFloat(block + 4, zeros[i]);
+        writeU32(block, std::bit_cast<uint32_t>(scale));
+        writeU32(block + 4, std::bit_cast<uint32_t>(zeros[i]));
     }
     return {};
 }

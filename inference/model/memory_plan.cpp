@@ -32,11 +32,22 @@ uint64_t kvBytes(const ModelConfig& config, uint64_t positions, KvKind kind) {
     return static_cast<uint64_t>(config.layers) * static_cast<uint64_t>(config.kvHeads) * positions * perHead;
 }
 
-uint64_t scratchBytes(const ModelConfig& config, uint64_t context) {
+// Whether a matrix is multiplied by activations of 8 bits (W8A8).
+bool hasInt8(const ModelTensors& tensors) {
+    bool found = false;
+    forEachTensor(tensors, [&found](const TensorInfo& tensor) {
+        found = found || (tensor.rows > 1 && keptType(tensor) == TensorType::int8);
+    });
+    return found;
+}
+
+uint64_t scratchBytes(const ModelConfig& config, bool int8, uint64_t context) {
     const auto width = [](int elements) { return static_cast<uint64_t>(elements); };
-    // The input of a matrix is kept in fp32 and as two int8, with a scale and a sum for each group.
-    const auto operand = [&width](int elements) {
-        return width(elements) * 6 + width(elements) / kGroup * 8;
+    // The input of a matrix is kept in fp32 and as two int8, with a scale and a sum for each group; for int8
+    // weights once more as int8, with a scale and a sum for the row.
+    const auto operand = [&](int elements) {
+        const uint64_t row = int8 ? static_cast<uint64_t>(paddedColumns(elements)) + 8 : 0;
+        return width(elements) * 6 + width(elements) / kGroup * 8 + row;
     };
     const uint64_t perToken = 2 * operand(config.hidden) + operand(config.queryWidth()) +
                               operand(config.ffn) +
@@ -70,7 +81,7 @@ MemoryPlan planMemory(const Checkpoint& checkpoint, int context, KvKind kv) {
     plan.context = context;
     plan.weights = weightBytes(checkpoint.tensors());
     plan.kv = kvBytes(config, static_cast<uint64_t>(keptPositions(config, context < 0 ? 0 : context)), kv);
-    plan.scratch = scratchBytes(config, tokens);
+    plan.scratch = scratchBytes(config, hasInt8(checkpoint.tensors()), tokens);
     return plan;
 }
 

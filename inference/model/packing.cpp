@@ -31,6 +31,7 @@ bool packsNatively(TensorType type) {
         case TensorType::q4_1:
         case TensorType::q8_0:
         case TensorType::int4:
+        case TensorType::int8:
             return true;
         default:
             return false;
@@ -38,6 +39,10 @@ bool packsNatively(TensorType type) {
 }
 
 TensorType keptType(const TensorInfo& tensor) {
+    if (tensor.type == TensorType::int8) {
+        const bool byRow = tensor.groupSize == tensor.columns && tensor.columns <= kMaxInt8Columns;
+        return byRow ? TensorType::int8 : TensorType::f32;
+    }
     const bool floats = blockElements(tensor.type, tensor.groupSize) == 1 && tensor.type != TensorType::int4;
     if (floats) return tensor.type;
     if (tensor.columns % kGroup != 0) return TensorType::f32;
@@ -53,6 +58,7 @@ uint64_t keptRowBytes(const TensorInfo& tensor) {
         const auto group = static_cast<uint64_t>(tensor.groupSize);
         return columns / group * (2 + 1 + group / 2);
     }
+    if (kept == TensorType::int8) return sizeof(float) + static_cast<uint64_t>(paddedColumns(tensor.columns));
     return columns / static_cast<uint64_t>(blockElements(kept)) * static_cast<uint64_t>(blockBytes(kept));
 }
 

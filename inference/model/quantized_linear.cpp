@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "inference/model/int4_rows.h"
+#include "inference/model/int8_rows.h"
 
 namespace edgechat::inference {
 
@@ -274,6 +275,37 @@ Result<TensorInfo> compressedTensorsMatrix(const StoredLinear& stored, int64_t r
     compareGroupSize(scheme, columns, shape.groupSize, warnings);
     Int4Parts parts{codes, scales, stored.zeros ? *stored.zeros : StoredTensor{}};
     return int4Info(codes, shape, compressedTensorsRows(std::move(parts), shape));
+}
+
+Result<TensorInfo> int8Matrix(const StoredLinear& stored, int64_t rows, int64_t columns,
+                              const QuantizationScheme& scheme) {
+    const StoredTensor& codes = *stored.codes;
+    // Whether the activations are meant to be quantized too stands in the configuration alone. Without one
+    // the tensors decide, as for AWQ: a layer of W8A8 with fixed activations would have their scales among
+    // them.
+    if (scheme.method != QuantizationMethod::none && scheme.version != kIntQuantized) {
+        return partError(codes, "dtype I8, though the configuration does not say int-quantized",
+                         "F16, BF16 or F32");
+    }
+    if (!stored.scales) return partError(codes, "I8 codes without weight_scale", "both");
+    if (stored.zeros) return partError(*stored.zeros, "zero points", "none: symmetric weights (W8A8)");
+    const StoredTensor& scales = *stored.scales;
+    if (!is(codes, rows, columns))
+        return partError(codes, "shape " + codes.shapeText(), shapeText(rows, columns));
+    if (Result<void> type = checkScaleType(scales); !type) return type.error();
+    if (!is(scales, rows, 1) && scales.shape != std::vector<uint64_t>{static_cast<uint64_t>(rows)}) {
+        return partError(scales, "shape " + scales.shapeText(),
+                         shapeText(rows, 1) + ": one scale for each output");
+    }
+    TensorInfo info;
+    info.name = codes.name;
+    info.type = TensorType::int8;
+    info.rows = rows;
+    info.columns = columns;
+    info.groupSize = static_cast<int>(columns);
+    info.bytes = static_cast<uint64_t>(rows) * info.rowBytes();
+    info.source = int8Rows(codes, scales);
+    return info;
 }
 
 }  // namespace edgechat::inference

@@ -1,4 +1,4 @@
-// The stored tensors of a quantized linear layer as one matrix of TensorType::int4.
+// The stored tensors of a quantized linear layer as one matrix of TensorType::int4 or int8.
 #pragma once
 
 #include <string>
@@ -12,7 +12,8 @@ namespace edgechat::inference {
 
 /// What is stored for one layer; null: not there.
 struct StoredLinear {
-    const StoredTensor* codes = nullptr;   ///< AWQ qweight; compressed-tensors weight_packed
+    const StoredTensor* codes =
+        nullptr;  ///< AWQ qweight; compressed-tensors weight_packed or, of int8, weight
     const StoredTensor* zeros = nullptr;   ///< qzeros or scaled_zeros; weight_zero_point
     const StoredTensor* scales = nullptr;  ///< scales; weight_scale
     const StoredTensor* shape = nullptr;   ///< weight_shape
@@ -28,5 +29,9 @@ Result<TensorInfo> awqMatrix(const StoredLinear& stored, int64_t rows, int64_t c
 Result<TensorInfo> compressedTensorsMatrix(const StoredLinear& stored, int64_t rows, int64_t columns,
                                            const QuantizationScheme& scheme,
                                            std::vector<std::string>& warnings);
+
+/// compressed-tensors "int-quantized": W8A8 with a scale for each output.
+Result<TensorInfo> int8Matrix(const StoredLinear& stored, int64_t rows, int64_t columns,
+                              const QuantizationScheme& scheme);
 
 }  // namespace edgechat::inference

@@ -19,6 +19,16 @@ void expandInt4(const uint8_t* block, int groupSize, float* out) {
     }
 }
 
+void expandInt8(const uint8_t* block, int groupSize, float* out) {
+    const float scale = std::bit_cast<float>(readU32(block));
+    for (int i = 0; i < groupSize; ++i)
+        out[i] = scale * static_cast<float>(static_cast<int8_t>(block[4 + i]));
+}
+
+bool hasGroups(TensorType type) {
+    return type == TensorType::int4 || type == TensorType::int8;
+}
+
 // Infinities and NaNs have all exponent bits set: adding the lowest of them carries into the sign's place,
 // and nothing else does. The carries are collected without an early end, because a loop without branches is
 // faster on the files that are right.
@@ -76,15 +86,18 @@ const char* tensorTypeName(TensorType type) {
             return "Q6_K";
         case TensorType::int4:
             return "INT4";
+        case TensorType::int8:
+            return "INT8";
     }
     return "?";
 }
 
 int blockElements(TensorType type, int groupSize) {
-    return type == TensorType::int4 ? groupSize : blockLayout(type).elements;
+    return hasGroups(type) ? groupSize : blockLayout(type).elements;
 }
 
 int blockBytes(TensorType type, int groupSize) {
+    if (type == TensorType::int8) return 4 + groupSize;
     return type == TensorType::int4 ? 4 + 4 + (groupSize + 1) / 2 : blockLayout(type).bytes;
 }
 
@@ -106,6 +119,10 @@ void dequantizeRow(TensorType type, const void* source, int64_t columns, float* 
             for (int64_t i = 0; i < units; ++i)
                 expandInt4(bytes + i * blockBytes(type, groupSize), groupSize, out + i * groupSize);
             break;
+        case TensorType::int8:
+            for (int64_t i = 0; i < units; ++i)
+                expandInt8(bytes + i * blockBytes(type, groupSize), groupSize, out + i * groupSize);
+            break;
         default:
             dequantizeBlocks(type, bytes, units, out);
     }
@@ -118,6 +135,7 @@ bool finiteBlocks(TensorType type, const void* blocks, int64_t count, int groupS
         case TensorType::f32:
             return finiteFloats(bytes, count, 4);
         case TensorType::int4:  // the scale stands first
+        case TensorType::int8:
             return finiteFloats(bytes, count, stride);
         case TensorType::f16:
             return finiteHalves(bytes, count, 2, kHalfExponent);  // a constant stride makes vectors possible

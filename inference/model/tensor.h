@@ -14,10 +14,30 @@ namespace edgechat::inference {
 /// file's layout: a block holds one group of g elements as {f32 scale; f32 zero; u8 codes[(g + 1) / 2]},
 /// element i in the low (even i) or high half of codes[i / 2], and is worth scale * (code - zero). The zero
 /// is a whole number from 0 to 15, or next to one where a file stores scale * zero rounded to fp16.
-enum class TensorType { f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k, int4 };
+///
+/// int8 is the form in which the reader of W8A8 folders (compressed-tensors int-quantized) hands out rows: a
+/// row is one group, so g is the number of columns, and a block {f32 scale; i8 codes[g]}; element i is worth
+/// scale * codes[i]. Such weights were chosen for activations of 8 bits: see inference/cpu/kernels.h.
+enum class TensorType {
+    f32,
+    f16,
+    bf16,
+    q4_0,
+    q4_1,
+    q5_0,
+    q5_1,
+    q8_0,
+    q2_k,
+    q3_k,
+    q4_k,
+    q5_k,
+    q6_k,
+    int4,
+    int8
+};
 
 const char* tensorTypeName(TensorType type);
-/// @param groupSize  elements of a group, int4 only
+/// @param groupSize  elements of a group, int4 and int8 only
 int blockElements(TensorType type, int groupSize = 0);
 int blockBytes(TensorType type, int groupSize = 0);
 
@@ -28,7 +48,7 @@ struct TensorInfo {
     TensorType type = TensorType::f32;
     int64_t rows = 1;
     int64_t columns = 0;
-    int groupSize = 0;   ///< int4 only; divides `columns`
+    int groupSize = 0;   ///< int4 and int8 only; divides `columns`
     uint64_t bytes = 0;  ///< of all rows as `source` gives them
     std::shared_ptr<const RowSource> source;
 

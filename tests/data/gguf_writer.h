@@ -144,7 +144,8 @@ inline uint32_t ggufTensorTypeId(TensorType type) {
             return 14;
         case TensorType::bf16:
             return 30;
-        case TensorType::int4:  // not a GGUF type
+        case TensorType::int4:  // no GGUF types
+        case TensorType::int8:
             break;
     }
     return 0;

@@ -145,6 +145,14 @@ inline HfFolder tinyFalconFolder(TinyFalcon form) {
     return folder;
 }
 
+/// Whether a tensor of these folders is the weight of a linear layer inside a decoder layer: what quantizers
+/// take.
+inline bool isLayerMatrix(const SafetensorsWriter::Tensor& tensor) {
+    const bool inLayer =
+        tensor.name.find("layers.") != std::string::npos || tensor.name.find(".h.") != std::string::npos;
+    return inLayer && tensor.shape.size() == 2;
+}
+
 enum class Int4Form { gemm, gemv, gemvFast, gemvFastScaledZeros, compressed, compressedSymmetric };
 
 inline void addInt4(SafetensorsWriter& writer, Int4Form form, const std::string& module,
@@ -170,9 +178,7 @@ inline std::map<std::string, Int4Matrix> quantizeFolder(HfFolder& folder, Int4Fo
     std::map<std::string, Int4Matrix> matrices;
     const std::vector<SafetensorsWriter::Tensor> plain = folder.weights.tensors;
     for (const SafetensorsWriter::Tensor& tensor : plain) {
-        const bool inLayer =
-            tensor.name.find("layers.") != std::string::npos || tensor.name.find(".h.") != std::string::npos;
-        if (!inLayer || tensor.shape.size() != 2) continue;
+        if (!isLayerMatrix(tensor)) continue;
         const std::string module = tensor.name.substr(0, tensor.name.size() - std::string(".weight").size());
         const int columns = static_cast<int>(tensor.shape[1]);
         const Int4Matrix matrix =

@@ -47,6 +47,19 @@ inline std::string encodeInt4(const std::vector<float>& values, int groupSize) {
     return bytes;
 }
 
+/// Rows of int8 as tensor.h lays them out: codes to -127 and 127.
+inline std::string encodeInt8(const std::vector<float>& values, int columns) {
+    std::string bytes;
+    for (size_t first = 0; first < values.size(); first += static_cast<size_t>(columns)) {
+        const float* row = values.data() + first;
+        float largest = 1e-6f;
+        for (int k = 0; k < columns; ++k) largest = std::max(largest, std::fabs(row[k]));
+        bytes += littleEndian(std::bit_cast<uint32_t>(largest / 127));
+        for (int k = 0; k < columns; ++k) bytes += static_cast<char>(std::lround(row[k] / largest * 127));
+    }
+    return bytes;
+}
+
 /// What a random model has besides its configuration.
 struct MemoryModelOptions {
     uint64_t seed = 1;
@@ -80,12 +93,14 @@ inline inference::CheckpointContent memoryContent(const inference::ModelConfig& 
                             float spread) {
         TensorInfo info;
         info.name = "t" + std::to_string(count++);
-        info.type = type, info.groupSize = groupSize, info.rows = rows, info.columns = columns;
+        info.type = type, info.rows = rows, info.columns = columns;
+        info.groupSize = type == TensorType::int8 ? columns : groupSize;
         std::vector<float> values =
             random.vector(static_cast<size_t>(rows) * static_cast<size_t>(columns), spread);
         for (float& value : values) value += centre;
-        std::string stored =
-            type == TensorType::int4 ? encodeInt4(values, groupSize) : encodeTensor(type, values);
+        std::string stored = type == TensorType::int4   ? encodeInt4(values, groupSize)
+                             : type == TensorType::int8 ? encodeInt8(values, columns)
+                                                        : encodeTensor(type, values);
         info.bytes = stored.size();
         info.source = std::make_shared<MemoryRows>(std::move(stored), info.rowBytes());
         content.config.parameters += values.size();

@@ -1,5 +1,5 @@
 // Files of Hugging Face folders: weights in every form, and configurations.
-#include "tests/data/hf_folder.h"
+#include "tests/data/int8_packing.h"
 #include "tests/fuzz/seeds.h"
 
 namespace edgechat::testing {
@@ -24,6 +24,9 @@ bool writeSafetensorsSeeds(const std::filesystem::path& folder) {
         written = written && writeSeed(folder / ("form" + std::to_string(static_cast<int>(form))),
                                        quantized.weights.bytes());
     }
+    HfFolder int8 = plain;
+    quantizeFolderToInt8(int8);
+    written = written && writeSeed(folder / "int8", int8.weights.bytes());
     SafetensorsWriter head;
     head.add("t", "I32", {2, 2}, std::string(16, 'x'));
     head.add("u", "F16", {0, 7}, "");
@@ -46,12 +49,15 @@ bool writeConfigSeeds(const std::filesystem::path& folder) {
     mistral.config.erase("architectures");
     mistral.config["sliding_window"] = 32;
     mistral.config["rope_parameters"] = {{"rope_type", "yarn"}, {"factor", 4.0}, {"rope_theta", 5e5}};
+    HfFolder int8 = tinyLlamaFolder(1);
+    quantizeFolderToInt8(int8);
     HfFolder legacy = tinyFalconFolder(TinyFalcon::rw);
     legacy.config["model_type"] = "RefinedWebModel";
     legacy.config.erase("architectures");
     legacy.config["n_head"] = 4;
     bool written = writeSeed(folder / "llama", "c" + llama.config.dump()) &&
                    writeSeed(folder / "mistral", "c" + mistral.config.dump()) &&
+                   writeSeed(folder / "int8", "c" + int8.config.dump()) &&
                    writeSeed(folder / "legacy", "c" + legacy.config.dump()) &&
                    writeSeed(folder / "falcon", "c" + tinyFalconFolder(TinyFalcon::grouped).config.dump());
     written = written && writeSeed(folder / "quant",

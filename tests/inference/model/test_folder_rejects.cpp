@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "inference/model/checkpoint.h"
-#include "tests/data/hf_folder.h"
+#include "tests/data/int8_packing.h"
 
 namespace edgechat::inference {
 namespace {
@@ -304,7 +304,7 @@ std::function<void(HfFolder&)> weightScheme(const char* key, json value) {
 
 const Case kCompressed[] = {
     {"otherFormat", scheme("format", "float-quantized"), "config.json", "quantization_config.format",
-     "\"float-quantized\"", "\"pack-quantized\""},
+     "\"float-quantized\"", "\"pack-quantized\" or \"int-quantized\""},
     {"sparse", scheme("sparsity_config", json{{"format", "sparse-24-bitmask"}}), "config.json",
      "sparsity_config.format", "sparse-24", "\"dense\""},
     {"quantizedCache", scheme("kv_cache_scheme", json{{"num_bits", 8}}), "config.json", "kv_cache_scheme",
@@ -349,6 +349,97 @@ TEST_P(CompressedTensorsRejects, namesFileFieldFoundAndExpected) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, CompressedTensorsRejects, ::testing::ValuesIn(kCompressed),
+                         [](const auto& info) { return info.param.name; });
+
+std::function<void(HfFolder&)> inputScheme(const char* key, json value) {
+    return [=](HfFolder& f) {
+        f.config["quantization_config"]["config_groups"]["group_0"]["input_activations"][key] = value;
+    };
+}
+std::function<void(HfFolder&)> addedPart(const char* name, const char* dtype, std::vector<uint64_t> shape,
+                                         size_t bytes) {
+    return [=](HfFolder& f) {
+        f.weights.add(std::string(kModule) + name, dtype, shape, std::string(bytes, '\0'));
+    };
+}
+
+const Case kInt8[] = {
+    {"otherFormat", scheme("format", "naive-quantized"), "config.json", "quantization_config.format",
+     "\"naive-quantized\"", "\"int-quantized\""},
+    {"otherFormatOfAGroup", groupScheme("format", "pack-quantized"), "config.json", "group_0.format",
+     "\"pack-quantized\"", "\"int-quantized\""},
+    {"quantizedCache", scheme("kv_cache_scheme", json{{"num_bits", 8}}), "config.json", "kv_cache_scheme",
+     "KV cache", "null"},
+    {"noGroups", scheme("config_groups", json::object()), "config.json", "config_groups", "no scheme",
+     "W8A8: 8 bits by token, dynamic"},
+    {"weightsAlone", groupScheme("input_activations", nullptr), "config.json", "group_0.input_activations",
+     "no such key", "8 bits by token (W8A8)"},
+    {"noWeights", groupScheme("weights", nullptr), "config.json", "group_0.weights", "no such key",
+     "8 bits by channel"},
+    {"quantizedOutputs", groupScheme("output_activations", json{{"num_bits", 8}}), "config.json",
+     "group_0.output_activations", "quantized outputs", "null"},
+    {"fourBits", weightScheme("num_bits", 4), "config.json", "weights.num_bits", "4", "8"},
+    {"floats", weightScheme("type", "float"), "config.json", "weights.type", "\"float\"", "\"int\""},
+    {"byTensor", weightScheme("strategy", "tensor"), "config.json", "weights.strategy", "\"tensor\"",
+     "\"channel\""},
+    {"byGroup", weightScheme("strategy", "group"), "config.json", "weights.strategy", "\"group\"",
+     "\"channel\""},
+    {"asymmetric", weightScheme("symmetric", false), "config.json", "weights.symmetric", "false", "true"},
+    {"dynamicWeights", weightScheme("dynamic", true), "config.json", "weights.dynamic", "true", "false"},
+    {"inputsOfFourBits", inputScheme("num_bits", 4), "config.json", "input_activations.num_bits", "4", "8"},
+    {"inputsAsFloats", inputScheme("type", "float"), "config.json", "input_activations.type", "\"float\"",
+     "\"int\""},
+    {"inputsByTensor", inputScheme("strategy", "tensor"), "config.json", "input_activations.strategy",
+     "\"tensor\"", "\"token\""},
+    {"asymmetricInputs", inputScheme("symmetric", false), "config.json", "input_activations.symmetric",
+     "false", "true"},
+    {"staticInputs", inputScheme("dynamic", false), "config.json", "input_activations.dynamic", "false",
+     "true"},
+    {"inputsDynamicInGroups", inputScheme("dynamic", "local"), "config.json", "input_activations.dynamic",
+     "\"local\"", "true"},
+    {"configurationOfFourBits",
+     [](HfFolder& f) {
+         HfFolder int4 = tinyLlamaFolder(1);
+         quantizeFolder(int4, Int4Form::compressed, 32);
+         f.config["quantization_config"] = int4.config["quantization_config"];
+     },
+     kWeights, "q_proj.weight", "the configuration does not say int-quantized", "F16, BF16 or F32"},
+    {"zeroPoints", addedPart(".weight_zero_point", "I8", {64, 1}, 64), kWeights, "q_proj.weight_zero_point",
+     "zero points", "symmetric"},
+    {"storedInputScale", addedPart(".input_scale", "F32", {1}, 4), kWeights, "q_proj.input_scale",
+     "a fixed scale", "dynamic"},
+    {"storedOrder", addedPart(".weight_g_idx", "I32", {64}, 256), kWeights, "q_proj.weight_g_idx",
+     "the group of each input", "a scale for each output"},
+    {"noScales", [](HfFolder& f) { f.weights.remove(std::string(kModule) + ".weight_scale"); }, kWeights,
+     "q_proj.weight", "I8 codes without weight_scale", "both"},
+    {"noCodes", [](HfFolder& f) { f.weights.remove(std::string(kModule) + ".weight"); }, "", "q_proj.weight",
+     "no such tensor", "[64, 64]"},
+    {"codesOfOtherShape", reshaped(".weight", {32, 128}), kWeights, "q_proj.weight", "shape [32, 128]",
+     "[64, 64]"},
+    {"codesWithoutSign", [](HfFolder& f) { part(f, ".weight").dtype = "U8"; }, kWeights, "q_proj.weight",
+     "dtype U8", "F16, BF16 or F32"},
+    {"scalesOfOtherShape", reshaped(".weight_scale", {1, 64}), kWeights, "q_proj.weight_scale",
+     "shape [1, 64]", "[64, 1]: one scale for each output"},
+    {"scalesByGroup",
+     [](HfFolder& f) {
+         part(f, ".weight_scale") = {
+             std::string(kModule) + ".weight_scale", "F16", {64, 2}, std::string(256, '<'), {}};
+     },
+     kWeights, "q_proj.weight_scale", "shape [64, 2]", "[64, 1]"},
+    {"scalesOfOtherType", [](HfFolder& f) { part(f, ".weight_scale").dtype = "I16"; }, kWeights,
+     "q_proj.weight_scale", "dtype I16", "F16, BF16 or F32"},
+};
+
+class Int8Rejects : public ::testing::TestWithParam<Case> {};
+
+TEST_P(Int8Rejects, namesFileFieldFoundAndExpected) {
+    HfFolder model = tinyLlamaFolder(1);
+    quantizeFolderToInt8(model);
+    GetParam().breakIt(model);
+    expectRefused(model, GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(, Int8Rejects, ::testing::ValuesIn(kInt8),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

@@ -90,7 +90,8 @@ TEST(MemoryPlan, slidingWindowKeepsTheWindowAndABatch) {
 }
 
 TEST(MemoryPlan, isWhatTheCpuBackendTakes) {
-    for (const TensorType type : {TensorType::int4, TensorType::q4_1, TensorType::q8_0, TensorType::bf16}) {
+    for (const TensorType type :
+         {TensorType::int4, TensorType::int8, TensorType::q4_1, TensorType::q8_0, TensorType::bf16}) {
         ModelConfig config = testing::smallConfig();
         config.hidden = 128, config.ffn = 256, config.headSize = 128, config.vocab = 96,
         config.tiedHead = false;
@@ -119,6 +120,18 @@ TEST(MemoryPlan, isWhatTheCpuBackendTakes) {
             EXPECT_LE(plan.scratch, 3 * (*backend)->scratchBytes());
         }
     }
+}
+
+TEST(MemoryPlan, int8NeedsItsInputsOnceMore) {
+    const ModelConfig config = testing::smallConfig();
+    testing::MemoryModelOptions options;
+    options.weights = TensorType::q8_0;
+    const auto groups = testing::memoryCheckpoint(config, options);
+    options.weights = TensorType::int8;
+    const auto rows = testing::memoryCheckpoint(config, options);
+    // Of 128 tokens: hidden twice, queries and the MLP in a byte an element, a scale and a sum for each row.
+    EXPECT_EQ(planMemory(*rows, 256, KvKind::fp16).scratch,
+              planMemory(*groups, 256, KvKind::fp16).scratch + 128u * (2 * 64 + 64 + 96 + 4 * 8));
 }
 
 TEST(MemoryPlan, totalIsTheSum) {

@@ -49,6 +49,19 @@ TEST(Packing, groupsThatAreNoMultipleOf32AreKeptAsFloats) {
     EXPECT_EQ(keptBytes(shape(TensorType::f16, 100, 0, 1)), 448u) << "vectors in fp32, aligned to 64 bytes";
 }
 
+TEST(Packing, int8IsARowInWholeStepsOf32AndAScale) {
+    EXPECT_EQ(keptType(shape(TensorType::int8, 4096, 4096)), TensorType::int8);
+    EXPECT_EQ(keptTypeLoss(shape(TensorType::int8, 4096, 4096)), "");
+    EXPECT_EQ(keptRowBytes(shape(TensorType::int8, 4096, 4096)), 4096u + 4);
+    EXPECT_EQ(keptType(shape(TensorType::int8, 100, 100)), TensorType::int8);
+    EXPECT_EQ(keptRowBytes(shape(TensorType::int8, 100, 100)), 128u + 4);
+    EXPECT_EQ(keptBytes(shape(TensorType::int8, 64, 64, 17)), 32u * 68);
+    const int longest = static_cast<int>(kMaxInt8Columns);
+    EXPECT_EQ(keptType(shape(TensorType::int8, longest, longest)), TensorType::int8);
+    EXPECT_EQ(keptType(shape(TensorType::int8, longest + 1, longest + 1)), TensorType::f32);
+    EXPECT_EQ(keptTypeLoss(shape(TensorType::int8, longest + 1, longest + 1)), "INT8 -> F32, nothing lost");
+}
+
 TEST(Packing, typesWithoutKernelsBecomeTheNextOneThatHas) {
     EXPECT_EQ(keptType(shape(TensorType::q4_k, 512)), TensorType::q4_1);
     EXPECT_EQ(keptRowBytes(shape(TensorType::q4_k, 512)), 512u / 32 * 20) << "5 bits a weight";

@@ -120,6 +120,18 @@ TEST(Dequantize, int4TakesTheGroupsZeroFromTheCode) {
     EXPECT_EQ(out, (std::vector<float>{-1.5f, -1.0f, 2.5f, 6.0f, 0.0f}));
 }
 
+TEST(Dequantize, int8IsARowOfSignedCodesBehindItsScale) {
+    // scale 0.25; 0, 1, -1, 127, -128
+    const uint8_t row[] = {0, 0, 0x80, 0x3e, 0x00, 0x01, 0xff, 0x7f, 0x80};
+    std::vector<float> out(5);
+    dequantizeRow(TensorType::int8, row, 5, out.data(), 5);
+    EXPECT_EQ(out, (std::vector<float>{0.0f, 0.25f, -0.25f, 31.75f, -32.0f}));
+    EXPECT_TRUE(finiteBlocks(TensorType::int8, row, 1, 5));
+    const uint8_t infinite[] = {0, 0, 0, 0, 1, 0, 0, 0x80, 0x7f, 1};  // two rows of one column
+    EXPECT_TRUE(finiteBlocks(TensorType::int8, infinite, 1, 1));
+    EXPECT_FALSE(finiteBlocks(TensorType::int8, infinite, 2, 1));
+}
+
 TEST(Dequantize, floatsAreReadLittleEndian) {
     const uint8_t f32[] = {0x00, 0x00, 0xc0, 0x3f, 0x00, 0x00, 0x20, 0xc1};  // 1.5, -10
     const uint8_t f16[] = {0x00, 0x3e, 0x00, 0xc9};                          // 1.5, -10
@@ -145,6 +157,8 @@ TEST(TensorInfo, rowBytesFollowTheBlock) {
         info.type = type;
         EXPECT_EQ(info.rowBytes(), bytes) << tensorTypeName(type);
     }
+    info.type = TensorType::int8, info.groupSize = 576;
+    EXPECT_EQ(info.rowBytes(), 4u + 576);
 }
 
 }  // namespace
