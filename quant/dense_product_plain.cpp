@@ -1,4 +1,4 @@
-// Dense products without a library: the right factor is copied into panels of kLanes columns, and every panel goes
+// Dense products without a library: the right factor is copied into panels of a vector of columns, and every panel goes
 // over all rows of the left factor.
 #include <algorithm>
 #include <vector>
@@ -9,7 +9,7 @@
 namespace edgechat::quant {
 namespace {
 
-constexpr int64_t kDepth = 512;  // of a panel: 32 KiB, so that it stays in the first cache
+constexpr int64_t kDepth = 512;  // of a panel: at most 32 KiB, so that it stays in the first cache
 
 /// An element of the right factor as [k, n].
 struct RightFactor {
@@ -52,29 +52,30 @@ class PlainProduct final : public DenseProduct {
     void multiply(const MatrixView& a, const RightFactor& b, float alpha, float beta, float* c, int64_t cStride,
                   bool upperOnly) {
         const QuantizerKernels& kernels = quantizerKernels();
+        const int64_t lanes = kernels.lanes;
         const int64_t width = b.width(), depth = b.depth();
-        const auto panels = static_cast<int>((width + kLanes - 1) / kLanes);
+        const auto panels = static_cast<int>((width + lanes - 1) / lanes);
         m_pool.parallelFor(panels, [&](int panel, int) {
-            const int64_t first = int64_t{panel} * kLanes, columns = std::min<int64_t>(kLanes, width - first);
+            const int64_t first = int64_t{panel} * lanes, columns = std::min<int64_t>(lanes, width - first);
             const int64_t rows = upperOnly ? std::min(a.rows, first + columns) : a.rows;
-            std::vector<float> packed(static_cast<size_t>(kDepth * kLanes));
-            float sums[kPanelRows * kLanes];
+            std::vector<float> packed(static_cast<size_t>(kDepth * lanes));
+            float sums[kPanelRows * kMostLanes];
             for (int64_t k = 0; k < std::max<int64_t>(depth, 1); k += kDepth) {
                 const int64_t part = std::min(kDepth, depth - k);
                 for (int64_t i = 0; i < part; ++i) {
-                    for (int64_t n = 0; n < kLanes; ++n)
-                        packed[static_cast<size_t>(i * kLanes + n)] = n < columns ? b.at(k + i, first + n) : 0;
+                    for (int64_t n = 0; n < lanes; ++n)
+                        packed[static_cast<size_t>(i * lanes + n)] = n < columns ? b.at(k + i, first + n) : 0;
                 }
                 for (int64_t row = 0; row < rows; row += kPanelRows) {
                     const auto count = static_cast<int>(std::min<int64_t>(kPanelRows, rows - row));
                     kernels.multiplyPanel(a.data + row * a.stride + k, a.stride, count, packed.data(), part, sums,
-                                          kLanes);
+                                          lanes);
                     for (int r = 0; r < count; ++r) {
                         float* out = c + (row + r) * cStride + first;
                         for (int64_t n = 0; n < columns; ++n) {
                             if (upperOnly && first + n < row + r) continue;
                             const float before = k == 0 ? (beta == 0 ? 0 : beta * out[n]) : out[n];
-                            out[n] = before + alpha * sums[r * kLanes + n];
+                            out[n] = before + alpha * sums[r * lanes + n];
                         }
                     }
                 }

@@ -7,7 +7,7 @@
 namespace edgechat::quant {
 namespace {
 
-constexpr int64_t kRowsAtOnce = 512;  // a multiple of kLanes
+constexpr int64_t kRowsAtOnce = 512;  // a multiple of kMostLanes
 
 }  // namespace
 
@@ -124,8 +124,9 @@ void LinearQuantizer::quantizeTile(const LinearInput& input, std::span<const int
     });
 
     const bool compensated = effort.method == LinearMethod::gptq;
+    const int lanes = quantizerKernels().lanes;
     std::vector<float> mTransposed(static_cast<size_t>(g) * static_cast<size_t>(g)), d(static_cast<size_t>(g));
-    std::vector<double> losses(static_cast<size_t>((count + kLanes - 1) / kLanes));
+    std::vector<double> losses(static_cast<size_t>((count + lanes - 1) / lanes));
     size_t block = 0;
     for (int64_t group = 0; group < columns / g; ++group) {
         const int64_t first = group * g;
@@ -170,17 +171,17 @@ void LinearQuantizer::quantizeGroups(const LinearInput& input, std::span<const i
                                      const float* mTransposed, const float* d, const float* feedback,
                                      QuantizedMatrix* out, std::vector<double>& losses) {
     const QuantizerKernels& kernels = quantizerKernels();
-    const int g = metric.groupSize;
+    const int g = metric.groupSize, lanes = kernels.lanes;
     const int64_t columns = input.weights->columns(), first = group * g, count = static_cast<int64_t>(rows.size());
     m_pool.parallelFor(static_cast<int>(losses.size()), [&](int tile, int) {
-        float weights[kLargestGroup * kLanes], before[kLargestGroup * kLanes];
-        const int64_t row0 = int64_t{tile} * kLanes;
-        const int valid = static_cast<int>(std::min<int64_t>(kLanes, count - row0));
-        for (int lane = 0; lane < kLanes; ++lane) {
+        float weights[kLargestGroup * kMostLanes], before[kLargestGroup * kMostLanes];
+        const int64_t row0 = int64_t{tile} * lanes;
+        const int valid = static_cast<int>(std::min<int64_t>(lanes, count - row0));
+        for (int lane = 0; lane < lanes; ++lane) {
             const int64_t row = row0 + std::min(lane, valid - 1);
             for (int k = 0; k < g; ++k) {
-                weights[k * kLanes + lane] = m_weights[static_cast<size_t>(row * columns + first + k)];
-                if (feedback != nullptr) before[k * kLanes + lane] = feedback[row * g + k];
+                weights[k * lanes + lane] = m_weights[static_cast<size_t>(row * columns + first + k)];
+                if (feedback != nullptr) before[k * lanes + lane] = feedback[row * g + k];
             }
         }
         GroupTask task;
@@ -202,7 +203,7 @@ void LinearQuantizer::quantizeGroups(const LinearInput& input, std::span<const i
             for (int k = 0; k < g; ++k) {
                 const float inputScale =
                     input.inputScale.empty() ? 1 : input.inputScale[static_cast<size_t>(first + k)];
-                errors[k] = (weights[k * kLanes + lane] - result.values[k][lane]) / (inputScale * rowScale);
+                errors[k] = (weights[k * lanes + lane] - result.values[k * lanes + lane]) / (inputScale * rowScale);
             }
             losses[static_cast<size_t>(tile)] +=
                 static_cast<double>(result.loss[lane]) / (static_cast<double>(rowScale) * static_cast<double>(rowScale));
@@ -211,7 +212,7 @@ void LinearQuantizer::quantizeGroups(const LinearInput& input, std::span<const i
             out->scales[at] = inference::floatToHalf(result.scale[lane]);
             out->zeros[at] = static_cast<uint8_t>(result.zero[lane]);
             for (int k = 0; k < g; ++k)
-                out->codes[static_cast<size_t>(source * columns + first + k)] = result.codes[k][lane];
+                out->codes[static_cast<size_t>(source * columns + first + k)] = result.codes[k * lanes + lane];
         }
     });
 }

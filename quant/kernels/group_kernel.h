@@ -1,5 +1,5 @@
-// The kernels of kernels.h in terms of the compiler's vectors of 16 floats: each translation unit turns them into the
-// vectors of its machine.
+// The kernels of kernels.h in terms of the compiler's vectors, as wide as the translation unit's machine has them
+// (EDGECHAT_VECTOR_BYTES): GCC takes wider ones apart through memory.
 #pragma once
 
 #include <cstring>
@@ -10,8 +10,10 @@
 namespace edgechat::quant {
 namespace {
 
-typedef float F __attribute__((vector_size(4 * kLanes)));
-typedef int32_t I __attribute__((vector_size(4 * kLanes)));
+constexpr int kLanes = EDGECHAT_VECTOR_BYTES / 4;
+static_assert(kLanes <= kMostLanes);
+typedef float F __attribute__((vector_size(EDGECHAT_VECTOR_BYTES)));
+typedef int32_t I __attribute__((vector_size(EDGECHAT_VECTOR_BYTES)));
 
 F load(const float* p) {
     F x;
@@ -75,7 +77,7 @@ struct Work {
 };
 
 /// sum_{i<k} x[i] m[i, k]
-F dotColumn(const float* m, const F* x, int k) {
+inline F dotColumn(const float* m, const F* x, int k) {
     F s0{}, s1{}, s2{}, s3{};
     int i = 0;
     for (; i + 4 <= k; i += 4) {
@@ -195,9 +197,9 @@ void quantizeGroupAs(const GroupTask& task, GroupResult& result) {
         if constexpr (kMetric) before = dotColumn(task.mTransposed + k * task.groupSize, work.c, k);
         const F error = work.a[k] - best.finalScale * (c + before);
         loss += error * error * task.d[k];
-        store(result.values[k], c * best.finalScale);
+        store(result.values + k * kLanes, c * best.finalScale);
         const F code = c + best.grid.zero;
-        for (int lane = 0; lane < kLanes; ++lane) result.codes[k][lane] = static_cast<uint8_t>(code[lane]);
+        for (int lane = 0; lane < kLanes; ++lane) result.codes[k * kLanes + lane] = static_cast<uint8_t>(code[lane]);
     }
     store(result.scale, best.finalScale);
     store(result.zero, best.grid.zero);
@@ -223,7 +225,7 @@ void multiplyPanel(const float* a, int64_t aStride, int rows, const float* b, in
 }
 
 constexpr QuantizerKernels tableOf(const char* name) {
-    return {name, quantizeGroup, multiplyPanel};
+    return {name, kLanes, quantizeGroup, multiplyPanel};
 }
 
 }  // namespace
