@@ -3,9 +3,15 @@
 #include <algorithm>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
+#include "inference/text/utf8.h"
 #include "quant/output_file.h"
+#include "quant/tokenizer_json.h"
 
 namespace edgechat::quant {
+
+using nlohmann::ordered_json;
 
 namespace {
 
@@ -60,10 +66,64 @@ Result<void> copyTokenizer(const fs::path& source, const fs::path& folder) {
     return {};
 }
 
+// The token's spelling, or null where there is none.
+ordered_json spelling(const inference::TokenizerData& data, int id) {
+    return id < 0 ? ordered_json() : ordered_json(data.tokens[static_cast<size_t>(id)]);
+}
+
+std::string tokenizerConfig(const inference::Checkpoint& source) {
+    using inference::TokenType;
+    const inference::TokenizerData& data = *source.tokenizer();
+    const bool sentencePiece = data.model == "llama";
+    ordered_json config = {{"tokenizer_class", sentencePiece ? "LlamaTokenizer" : "PreTrainedTokenizerFast"},
+                           {"add_bos_token", data.addBos},
+                           {"add_eos_token", false},
+                           {"bos_token", spelling(data, data.bos)},
+                           {"eos_token", spelling(data, data.eos)},
+                           {"pad_token", spelling(data, data.padding)},
+                           {"clean_up_tokenization_spaces", false},
+                           {"model_max_length", source.config().context}};
+    // What is named here is taken out of the tokens that text may become.
+    const bool unknown =
+        data.unknown >= 0 && (data.types[static_cast<size_t>(data.unknown)] == TokenType::unknown ||
+                              data.types[static_cast<size_t>(data.unknown)] == TokenType::control);
+    if (unknown || sentencePiece) config["unk_token"] = spelling(data, unknown ? data.unknown : -1);
+    if (sentencePiece) config["legacy"] = true;  // a space in front of text behind a control token too
+    if (!source.chatTemplate().empty()) config["chat_template"] = source.chatTemplate();
+    return config.dump(2) + "\n";
+}
+
+// All ids that end an answer.
+std::string generationConfig(const inference::TokenizerData& data) {
+    ordered_json ends = ordered_json::array();
+    if (data.eos >= 0) ends.push_back(data.eos);
+    for (const int id : data.endOfTurn) ends.push_back(id);
+    ordered_json config;
+    if (data.bos >= 0) config["bos_token_id"] = data.bos;
+    if (!ends.empty()) config["eos_token_id"] = ends.size() == 1 ? ends[0] : ends;
+    if (data.padding >= 0) config["pad_token_id"] = data.padding;
+    return config.is_null() ? std::string() : config.dump(2) + "\n";
+}
+
 }  // namespace
 
-Result<std::map<std::string, std::string>> tokenizerFiles(const inference::Checkpoint&) {
-    return std::map<std::string, std::string>();
+Result<std::map<std::string, std::string>> tokenizerFiles(const inference::Checkpoint& source) {
+    const inference::TokenizerData& data = *source.tokenizer();
+    Result<std::string> json = tokenizerJson(data, source.path().string());
+    if (!json) return json.error();
+    if (const std::string& text = source.chatTemplate(); inference::validUtf8Prefix(text) != text.size()) {
+        return Error{ErrorCode::badInput,    "cannot write the model's tokenizer_config.json",
+                     source.path().string(), "tokenizer.chat_template",
+                     "broken UTF-8",         "UTF-8, which JSON is written in"};
+    }
+    std::map<std::string, std::string> files;
+    files["tokenizer.json"] = std::move(*json);
+    files["tokenizer_config.json"] = tokenizerConfig(source);
+    if (std::optional<std::string> model = sentencePieceModel(data))
+        files["tokenizer.model"] = std::move(*model);
+    if (std::string config = generationConfig(data); !config.empty())
+        files["generation_config.json"] = std::move(config);
+    return files;
 }
 
 Result<void> writeTokenizer(const inference::Checkpoint& source, const fs::path& folder) {
