@@ -51,11 +51,8 @@ std::vector<std::string> licences(const fs::path& folder) {
     return names;
 }
 
-Result<void> copyTokenizer(const fs::path& source, const fs::path& folder) {
-    std::vector<std::string> names = licences(source);
-    for (const char* name : kFiles) {
-        if (present(source / name)) names.emplace_back(name);
-    }
+Result<void> copyFiles(const fs::path& source, const std::vector<std::string>& names,
+                       const fs::path& folder) {
     for (const std::string& name : names) {
         const fs::path target = folder / name;
         if (target.parent_path() != folder) {
@@ -126,11 +123,20 @@ Result<std::map<std::string, std::string>> tokenizerFiles(const inference::Check
     return files;
 }
 
-Result<void> writeTokenizer(const inference::Checkpoint& source, const fs::path& folder) {
+std::vector<std::string> filesToCopy(const fs::path& source) {
+    std::vector<std::string> names = licences(source);
+    for (const char* name : kFiles) {
+        if (present(source / name)) names.emplace_back(name);
+    }
+    return names;
+}
+
+Result<void> writeTokenizer(const inference::Checkpoint& source, const std::vector<std::string>& copied,
+                            const fs::path& folder) {
     for (const char* name : kFiles) {
         if (Result<void> removed = removeFile(folder / name); !removed) return removed;
     }
-    if (!source.tokenizer()) return copyTokenizer(source.path(), folder);
+    if (!source.tokenizer()) return copyFiles(source.path(), copied, folder);
     const Result<std::map<std::string, std::string>> files = tokenizerFiles(source);
     if (!files) return files.error();
     for (const auto& [name, content] : *files) {

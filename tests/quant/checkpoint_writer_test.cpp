@@ -461,6 +461,11 @@ TEST_F(CheckpointWriterTest, saysWhenTheSourceHasGone) {
     const Result<void> rest = writer->writeRest();
     ASSERT_FALSE(rest);
     EXPECT_EQ(rest.error().file, (m_model.path() / "model.safetensors").string());
+    fs::remove(m_model.path() / "tokenizer_config.json");
+    const Result<void> finished = writer->finish();
+    ASSERT_FALSE(finished);
+    EXPECT_EQ(finished.error().file, (m_model.path() / "tokenizer_config.json").string());
+    EXPECT_FALSE(fs::exists(out() / "config.json"));
 }
 
 // In a child, whose limit on the size of files stands for a full disk.
