@@ -111,7 +111,7 @@ Result<ordered_json> commonKeys(const inference::Checkpoint& source, const char*
                                 const char* type) {
     const ModelConfig& config = source.config();
     const inference::TokenizerData& tokenizer = *source.tokenizer();
-    const Result<ordered_json> scaling = ropeScaling(source);
+    Result<ordered_json> scaling = ropeScaling(source);
     if (!scaling) return scaling;
     return ordered_json{{"architectures", {architecture}},
                         {"model_type", type},

@@ -230,7 +230,7 @@ ordered_json replacement(const char* from, const char* to) {
 
 // Everything but the vocabulary.
 struct Rules {
-    ordered_json normalizer, preTokenizer, decoder;
+    ordered_json normalizer = nullptr, preTokenizer = nullptr, decoder = nullptr;
     bool byteFallback = false;
     bool ignoreMerges = false;
 };
