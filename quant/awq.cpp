@@ -26,9 +26,10 @@ struct Site {
 
 class LayerQuantizer {
   public:
-    LayerQuantizer(const ModelConfig& config, const LayerWeights& layer, std::map<InputSite, SiteStatistics> statistics,
-                   const Recipe& recipe, const OutputForm& form, inference::cpu::ThreadPool& pool,
-                   DenseProduct& product, const std::function<bool()>& stopped)
+    LayerQuantizer(const ModelConfig& config, const LayerWeights& layer,
+                   std::map<InputSite, SiteStatistics> statistics, const Recipe& recipe,
+                   const OutputForm& form, inference::cpu::ThreadPool& pool, DenseProduct& product,
+                   const std::function<bool()>& stopped)
         : m_config(config),
           m_layer(layer),
           m_statistics(std::move(statistics)),
@@ -42,13 +43,15 @@ class LayerQuantizer {
         m_result.output.attentionNorm = m_layer.attentionNorm;
         m_result.output.mlpNorm = m_layer.mlpNorm;
         for (const Site& site : sites()) {
-            if (m_stopped()) return Error{ErrorCode::interrupted, "the quantization was stopped", "", "", "", ""};
+            if (m_stopped())
+                return Error{ErrorCode::interrupted, "the quantization was stopped", "", "", "", ""};
             quantizeSite(site);
         }
         for (auto& [role, linear] : m_result.output.linears) {
             linear.bias = m_layer.at(role).bias;
             const std::vector<float>& rowScale = m_rowScales[role];
-            for (size_t i = 0; i < linear.bias.size() && !rowScale.empty(); ++i) linear.bias[i] *= rowScale[i];
+            for (size_t i = 0; i < linear.bias.size() && !rowScale.empty(); ++i)
+                linear.bias[i] *= rowScale[i];
         }
         std::vector<LinearReport> ordered;
         for (const LinearRole role : kLinearRoles) {
@@ -63,7 +66,8 @@ class LayerQuantizer {
     std::vector<Site> sites() const {
         std::vector<Site> sites;
         const bool twoNorms = m_layer.mlpNorm.has_value();
-        for (const InputSite where : {InputSite::output, InputSite::down, InputSite::attention, InputSite::mlp}) {
+        for (const InputSite where :
+             {InputSite::output, InputSite::down, InputSite::attention, InputSite::mlp}) {
             Site site;
             site.where = where;
             for (const LinearRole role : kLinearRoles) {
@@ -80,8 +84,8 @@ class LayerQuantizer {
                     site.fold = Fold::valueRows;
                     break;
                 case InputSite::down:
-                    // act(gate) * up is linear in up; without a gate the activation lies between, and GELU is not
-                    // homogeneous.
+                    // act(gate) * up is linear in up; without a gate the activation lies between, and GELU is
+                    // not homogeneous.
                     site.fold = m_config.gatedMlp ? Fold::upRows : Fold::none;
                     break;
             }
@@ -103,12 +107,14 @@ class LayerQuantizer {
         return {method, parts.range, parts.refit, level};
     }
 
-    /// Scale number of each input of the output projection: query heads that share a value head share its scales.
+    /// Scale number of each input of the output projection: query heads that share a value head share its
+    /// scales.
     std::vector<int> sharedValues() const {
         std::vector<int> shared;
         const int group = m_config.heads / m_config.kvHeads;
         for (int head = 0; head < m_config.heads; ++head) {
-            for (int i = 0; i < m_config.headSize; ++i) shared.push_back(head / group * m_config.headSize + i);
+            for (int i = 0; i < m_config.headSize; ++i)
+                shared.push_back(head / group * m_config.headSize + i);
         }
         return shared;
     }
@@ -161,8 +167,8 @@ class LayerQuantizer {
         }
     }
 
-    ScaleChoice chooseScale(const Site& site, const std::vector<LinearRole>& roles, const SiteStatistics& statistics,
-                            const SiteMetric& metric) {
+    ScaleChoice chooseScale(const Site& site, const std::vector<LinearRole>& roles,
+                            const SiteStatistics& statistics, const SiteMetric& metric) {
         const Ingredients& parts = m_recipe.ingredients;
         const bool possible = m_recipe.method == Method::awq && parts.scale && site.fold != Fold::none &&
                               (site.fold != Fold::valueRows || parts.valueScale);
@@ -172,17 +178,20 @@ class LayerQuantizer {
             ScaleSearchLinear linear;
             linear.input = inputOf(role);
             linear.rows = someRows(linear.input.weights->rows(), kSearchedRows);
-            linear.energy = m_quantizer.outputEnergy(*linear.input.weights, linear.rows, statistics.heldOutView());
+            linear.energy =
+                m_quantizer.outputEnergy(*linear.input.weights, linear.rows, statistics.heldOutView());
             linears.push_back(std::move(linear));
         }
         ScaleSearchOptions options;
-        options.effort = !parts.joint              ? LinearEffort{LinearMethod::nearest, false, false, 0}
+        options.effort = !parts.joint            ? LinearEffort{LinearMethod::nearest, false, false, 0}
                          : !metric.compensates() ? effort(LinearMethod::range, 0)
-                                                   : effort(LinearMethod::gptq, 0);
+                                                 : effort(LinearMethod::gptq, 0);
         options.allFamilies = parts.families;
         options.secondPass = parts.families;
         if (site.fold == Fold::valueRows) options.shared = sharedValues();
-        options.allowed = [this, &site](const std::vector<float>& scale) { return foldFits(site.fold, scale); };
+        options.allowed = [this, &site](const std::vector<float>& scale) {
+            return foldFits(site.fold, scale);
+        };
         return searchScale(linears, statistics, metric, options, m_quantizer);
     }
 
@@ -202,10 +211,11 @@ class LayerQuantizer {
         }
         Judged best;
         for (const LinearMethod method : methods) {
-            const double loss = m_quantizer
-                                    .quantize(input, rows, metric, effort(method, 1), statistics.heldOutView(),
-                                              static_cast<int64_t>(rows.size()), nullptr)
-                                    .heldOut;
+            const double loss =
+                m_quantizer
+                    .quantize(input, rows, metric, effort(method, 1), statistics.heldOutView(),
+                              static_cast<int64_t>(rows.size()), nullptr)
+                    .heldOut;
             if (loss < best.heldOut) best = {method, loss};
         }
         return best;
@@ -227,8 +237,8 @@ class LayerQuantizer {
         std::map<LinearRole, Judged> judged;
         SiteMetric metric;
         if (!quantized.empty()) {
-            metric = factorSite(statistics, groupSize, m_recipe.method == Method::awq && m_recipe.ingredients.gptq,
-                                m_product);
+            metric = factorSite(statistics, groupSize,
+                                m_recipe.method == Method::awq && m_recipe.ingredients.gptq, m_product);
             choice = chooseScale(site, quantized, statistics, metric);
             std::map<LinearRole, double> plain, energy;
             const auto judgeAll = [&] {
@@ -237,10 +247,12 @@ class LayerQuantizer {
                     LinearInput input = inputOf(role);
                     const std::vector<int64_t> rows = someRows(input.weights->rows(), kReportedRows);
                     if (plain.count(role) == 0) {
-                        plain[role] = m_quantizer
-                                          .quantize(input, rows, metric, {LinearMethod::nearest, false, false, 0},
-                                                    statistics.heldOutView(), static_cast<int64_t>(rows.size()), nullptr)
-                                          .heldOut;
+                        plain[role] =
+                            m_quantizer
+                                .quantize(input, rows, metric, {LinearMethod::nearest, false, false, 0},
+                                          statistics.heldOutView(), static_cast<int64_t>(rows.size()),
+                                          nullptr)
+                                .heldOut;
                         energy[role] =
                             m_quantizer.outputEnergy(*input.weights, rows, statistics.heldOutView());
                     }
@@ -265,8 +277,8 @@ class LayerQuantizer {
                 report.error = judged[role].heldOut / all;
                 report.method = linearMethodName(judged[role].method);
                 report.scale = choice.text();
-                const bool best = m_recipe.method == Method::rtn || judged[role].method == LinearMethod::gptq ||
-                                  !m_recipe.ingredients.gptq;
+                const bool best = m_recipe.method == Method::rtn ||
+                                  judged[role].method == LinearMethod::gptq || !m_recipe.ingredients.gptq;
                 if (!best) report.fallback = report.method;
                 if (unscaled) report.fallback += report.fallback.empty() ? "no scale" : ", no scale";
             }

@@ -33,7 +33,8 @@ Result<CalibrationWindows> cutWindows(const std::string& text, const std::string
     const int64_t gap = (all - count * part) / count;
     std::mt19937_64 random(seed);
     for (int64_t i = 0; i < count; ++i) {
-        const int64_t start = i * (part + gap) + static_cast<int64_t>(random() % static_cast<uint64_t>(gap + 1));
+        const int64_t start =
+            i * (part + gap) + static_cast<int64_t>(random() % static_cast<uint64_t>(gap + 1));
         if (bos) cut.ids.push_back(tokenizer.bos());
         cut.ids.insert(cut.ids.end(), ids.begin() + start, ids.begin() + start + part);
     }

@@ -1,5 +1,5 @@
-// The seam for dense products in fp32: everything in quantization that is worth a BLAS (or later a GPU) goes through
-// these three calls.
+// The seam for dense products in fp32: everything in quantization that is worth a BLAS (or later a GPU) goes
+// through these three calls.
 #pragma once
 
 #include <cstdint>
@@ -16,11 +16,14 @@ struct MatrixView {
 
     MatrixView() = default;
     MatrixView(const float* values, int64_t rowCount, int64_t columnCount, int64_t rowStride = 0)
-        : data(values), rows(rowCount), columns(columnCount), stride(rowStride == 0 ? columnCount : rowStride) {}
+        : data(values),
+          rows(rowCount),
+          columns(columnCount),
+          stride(rowStride == 0 ? columnCount : rowStride) {}
 };
 
-/// One thread calls it; it uses the threads that it was made with. The same calls give the same bits on the same
-/// machine.
+/// One thread calls it; it uses the threads that it was made with. The same calls give the same bits on the
+/// same machine.
 class DenseProduct {
   public:
     virtual ~DenseProduct() = default;

@@ -1,6 +1,6 @@
-// Dense products by OpenBLAS, which computes pieces of fixed sizes, each on one thread of our pool: its own threads
-// wait for each other by giving up the processor, which takes forever when anything else runs. The pieces do not
-// depend on the number of threads, so neither does the result.
+// Dense products by OpenBLAS, which computes pieces of fixed sizes, each on one thread of our pool: its own
+// threads wait for each other by giving up the processor, which takes forever when anything else runs. The
+// pieces do not depend on the number of threads, so neither does the result.
 #include <cblas.h>
 
 #include <algorithm>
@@ -36,8 +36,9 @@ class OpenBlasProduct final : public DenseProduct {
         m_pool.parallelFor(static_cast<int>(pieces), [&](int index, int) {
             const int64_t first = (pieces - 1 - index) * kPiece, width = std::min(kPiece, n - first);
             if (first > 0) {
-                cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, size(first), size(width), size(x.rows), 1, x.data,
-                            size(x.stride), x.data + first, size(x.stride), 1, g + first, size(gStride));
+                cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, size(first), size(width), size(x.rows),
+                            1, x.data, size(x.stride), x.data + first, size(x.stride), 1, g + first,
+                            size(gStride));
             }
             cblas_ssyrk(CblasRowMajor, CblasUpper, CblasTrans, size(width), size(x.rows), 1, x.data + first,
                         size(x.stride), 1, g + first * gStride + first, size(gStride));
@@ -47,8 +48,8 @@ class OpenBlasProduct final : public DenseProduct {
   private:
     static blasint size(int64_t n) { return static_cast<blasint>(n); }
 
-    void multiply(const MatrixView& a, const MatrixView& b, CBLAS_TRANSPOSE right, int64_t columns, float alpha,
-                  float beta, float* c, int64_t cStride) {
+    void multiply(const MatrixView& a, const MatrixView& b, CBLAS_TRANSPOSE right, int64_t columns,
+                  float alpha, float beta, float* c, int64_t cStride) {
         if (a.rows == 0 || columns == 0) return;
         const bool byRows = a.rows >= columns;
         const int64_t length = byRows ? a.rows : columns;
@@ -57,9 +58,9 @@ class OpenBlasProduct final : public DenseProduct {
             const float* bPart = b.data;
             if (!byRows) bPart += right == CblasTrans ? first * b.stride : first;
             cblas_sgemm(CblasRowMajor, CblasNoTrans, right, size(byRows ? part : a.rows),
-                        size(byRows ? columns : part), size(a.columns), alpha, byRows ? a.data + first * a.stride : a.data,
-                        size(a.stride), bPart, size(b.stride), beta, byRows ? c + first * cStride : c + first,
-                        size(cStride));
+                        size(byRows ? columns : part), size(a.columns), alpha,
+                        byRows ? a.data + first * a.stride : a.data, size(a.stride), bPart, size(b.stride),
+                        beta, byRows ? c + first * cStride : c + first, size(cStride));
         });
     }
 

@@ -1,5 +1,5 @@
-// Dense products without a library: the right factor is copied into panels of a vector of columns, and every panel goes
-// over all rows of the left factor.
+// Dense products without a library: the right factor is copied into panels of a vector of columns, and every
+// panel goes over all rows of the left factor.
 #include <algorithm>
 #include <vector>
 
@@ -49,8 +49,8 @@ class PlainProduct final : public DenseProduct {
     }
 
   private:
-    void multiply(const MatrixView& a, const RightFactor& b, float alpha, float beta, float* c, int64_t cStride,
-                  bool upperOnly) {
+    void multiply(const MatrixView& a, const RightFactor& b, float alpha, float beta, float* c,
+                  int64_t cStride, bool upperOnly) {
         const QuantizerKernels& kernels = quantizerKernels();
         const int64_t lanes = kernels.lanes;
         const int64_t width = b.width(), depth = b.depth();
@@ -68,8 +68,8 @@ class PlainProduct final : public DenseProduct {
                 }
                 for (int64_t row = 0; row < rows; row += kPanelRows) {
                     const auto count = static_cast<int>(std::min<int64_t>(kPanelRows, rows - row));
-                    kernels.multiplyPanel(a.data + row * a.stride + k, a.stride, count, packed.data(), part, sums,
-                                          lanes);
+                    kernels.multiplyPanel(a.data + row * a.stride + k, a.stride, count, packed.data(), part,
+                                          sums, lanes);
                     for (int r = 0; r < count; ++r) {
                         float* out = c + (row + r) * cStride + first;
                         for (int64_t n = 0; n < columns; ++n) {

@@ -55,12 +55,14 @@ bool factorUpper(float* h, int64_t n, DenseProduct& product) {
         std::vector<double> square(static_cast<size_t>(width * width));
         for (int64_t i = 0; i < width; ++i) {
             for (int64_t j = i; j < width; ++j)
-                square[static_cast<size_t>(i * width + j)] = static_cast<double>(h[(first + i) * n + first + j]);
+                square[static_cast<size_t>(i * width + j)] =
+                    static_cast<double>(h[(first + i) * n + first + j]);
         }
         if (!factorSquare(square, width)) return false;
         for (int64_t i = 0; i < width; ++i) {
             for (int64_t j = i; j < width; ++j)
-                h[(first + i) * n + first + j] = static_cast<float>(square[static_cast<size_t>(i * width + j)]);
+                h[(first + i) * n + first + j] =
+                    static_cast<float>(square[static_cast<size_t>(i * width + j)]);
         }
         if (first > 0) {
             const std::vector<double> inverse = invertUpper(square, width);
@@ -90,7 +92,8 @@ ErrorMetric factorGram(Gram gram, DenseProduct& product) {
     for (int64_t r = 0; r < n; r += kTile) {
         for (int64_t c = r; c < n; c += kTile) {
             for (int64_t i = r; i < std::min(r + kTile, n); ++i) {
-                for (int64_t j = std::max(c, i + 1); j < std::min(c + kTile, n); ++j) gram.row(j)[i] = gram.row(i)[j];
+                for (int64_t j = std::max(c, i + 1); j < std::min(c + kTile, n); ++j)
+                    gram.row(j)[i] = gram.row(i)[j];
             }
         }
     }
@@ -139,7 +142,8 @@ ErrorMetric factorBlock(const Gram& gram, int64_t first, int64_t count) {
     for (float damping = kFirstDamping; damping <= kMostDamping * 1.001f; damping *= 10) {
         for (int64_t i = 0; i < count; ++i) {
             for (int64_t j = i; j < count; ++j)
-                square[static_cast<size_t>(i * count + j)] = static_cast<double>(gram.row(first + i)[first + j]);
+                square[static_cast<size_t>(i * count + j)] =
+                    static_cast<double>(gram.row(first + i)[first + j]);
             double& pivot = square[static_cast<size_t>(i * count + i)];
             pivot = pivot > 0 && mean > 0 ? pivot + static_cast<double>(damping) * mean : 1.0;
         }

@@ -1,9 +1,11 @@
-// The metric in which the error of a quantized linear layer is measured, in the form in which quantization uses it.
+// The metric in which the error of a quantized linear layer is measured, in the form in which quantization
+// uses it.
 //
 // With the Gram matrix H = X^T X / T of the layer's inputs the mean squared error of an output row is
 // (w - v) H (w - v)^T. H = M diag(D) M^T, M unit upper triangular, turns that into sum_k D_k e_k^2 with
-// e_k = (w_k - v_k) + sum_{i<k} (w_i - v_i) M_ik: what the errors of earlier inputs add up to can be answered by the
-// choice of the next one. That is GPTQ (Frantar et al. 2023) without an inverse, as LDLQ (Chee et al. 2023) writes it.
+// e_k = (w_k - v_k) + sum_{i<k} (w_i - v_i) M_ik: what the errors of earlier inputs add up to can be answered
+// by the choice of the next one. That is GPTQ (Frantar et al. 2023) without an inverse, as LDLQ (Chee et al.
+// 2023) writes it.
 #pragma once
 
 #include <cstdint>
@@ -31,10 +33,11 @@ struct ErrorMetric {
     const float* row(int64_t i) const { return m.data() + i * size; }
 };
 
-/// Factors a Gram matrix, whose memory it takes over. Inputs that were always zero count as uncorrelated. Damping is
-/// 1 % of the mean diagonal, and ten times more as long as rounding leaves a pivot that is not positive.
-/// @return damping 0 and no factor when even damping by the whole mean diagonal did not help (an input that is no
-/// number)
+/// Factors a Gram matrix, whose memory it takes over. Inputs that were always zero count as uncorrelated.
+/// Damping is 1 % of the mean diagonal, and ten times more as long as rounding leaves a pivot that is not
+/// positive.
+/// @return damping 0 and no factor when even damping by the whole mean diagonal did not help (an input that
+/// is no number)
 ErrorMetric factorGram(Gram gram, DenseProduct& product);
 
 /// The metric of one group of inputs by itself, without its correlations to others.

@@ -12,11 +12,13 @@ namespace {
 
 Error fileError(const char* what, const std::filesystem::path& file, int code) {
     Error error;
-    error.code = code == ENOSPC || code == EDQUOT || code == EFBIG ? ErrorCode::doesNotFit : ErrorCode::badInput;
+    error.code =
+        code == ENOSPC || code == EDQUOT || code == EFBIG ? ErrorCode::doesNotFit : ErrorCode::badInput;
     error.what = what;
     error.file = file.string();
     error.found = std::strerror(code);
-    error.expected = error.code == ErrorCode::doesNotFit ? "room on the disk" : "a folder that can be written";
+    error.expected =
+        error.code == ErrorCode::doesNotFit ? "room on the disk" : "a folder that can be written";
     return error;
 }
 
@@ -53,8 +55,12 @@ Result<HiddenStates> HiddenStates::open(const std::filesystem::path& file, int64
     HiddenStates states(file, file, descriptor, tokens, hidden);
     const off_t size = ::lseek(descriptor, 0, SEEK_END);
     if (size != static_cast<off_t>(tokens * hidden * 4)) {
-        return Error{ErrorCode::badInput,          "cannot go on with", file.string(), "",
-                     std::to_string(size) + " bytes", std::to_string(tokens * hidden * 4)};
+        return Error{ErrorCode::badInput,
+                     "cannot go on with",
+                     file.string(),
+                     "",
+                     std::to_string(size) + " bytes",
+                     std::to_string(tokens * hidden * 4)};
     }
     return states;
 }
@@ -104,7 +110,8 @@ Result<void> HiddenStates::keep() {
     return {};
 }
 
-Result<void> embedTokens(const inference::Checkpoint& source, const CalibrationWindows& windows, HiddenStates& out) {
+Result<void> embedTokens(const inference::Checkpoint& source, const CalibrationWindows& windows,
+                         HiddenStates& out) {
     const inference::TensorInfo& embedding = source.tensors().embedding;
     constexpr size_t kTokens = 1024;
     std::vector<std::byte> stored(embedding.rowBytes());
@@ -113,12 +120,14 @@ Result<void> embedTokens(const inference::Checkpoint& source, const CalibrationW
         const size_t count = std::min(kTokens, windows.ids.size() - first);
         rows.resize(count * static_cast<size_t>(embedding.columns));
         for (size_t i = 0; i < count; ++i) {
-            if (Result<void> read = source.readRows(embedding, windows.ids[first + i], 1, stored.data()); !read)
+            if (Result<void> read = source.readRows(embedding, windows.ids[first + i], 1, stored.data());
+                !read)
                 return read;
             inference::dequantizeRow(embedding, stored.data(),
                                      rows.data() + i * static_cast<size_t>(embedding.columns));
         }
-        if (Result<void> written = out.write(static_cast<int64_t>(first), static_cast<int64_t>(count), rows.data());
+        if (Result<void> written =
+                out.write(static_cast<int64_t>(first), static_cast<int64_t>(count), rows.data());
             !written)
             return written;
     }

@@ -1,5 +1,5 @@
-// The residual stream of all calibration tokens between two layers, in a file: it is as large as it likes to be, and
-// a job that was killed finds it again.
+// The residual stream of all calibration tokens between two layers, in a file: it is as large as it likes to
+// be, and a job that was killed finds it again.
 #pragma once
 
 #include <filesystem>
@@ -37,6 +37,7 @@ class HiddenStates {
 };
 
 /// What the first layer reads: the rows of the embedding.
-Result<void> embedTokens(const inference::Checkpoint& source, const CalibrationWindows& windows, HiddenStates& out);
+Result<void> embedTokens(const inference::Checkpoint& source, const CalibrationWindows& windows,
+                         HiddenStates& out);
 
 }  // namespace edgechat::quant

@@ -7,7 +7,8 @@ namespace edgechat::quant {
 
 float SiteStatistics::meanSquare(int64_t j) const {
     for (const InputBlock& block : blocks) {
-        if (j >= block.first && j < block.first + block.gram.size) return block.gram.diagonal(j - block.first);
+        if (j >= block.first && j < block.first + block.gram.size)
+            return block.gram.diagonal(j - block.first);
     }
     return 0;
 }
@@ -68,7 +69,8 @@ void StatisticsCollector::add(InputSite where, const MatrixView& x, int64_t firs
         m_tokens[where] += m_plan.window;
         for (int64_t t = 0; t < m_plan.window; ++t) {
             const float* row = rows + t * x.stride;
-            for (int64_t j = 0; j < n; ++j) sums[static_cast<size_t>(j)] += static_cast<double>(std::fabs(row[j]));
+            for (int64_t j = 0; j < n; ++j)
+                sums[static_cast<size_t>(j)] += static_cast<double>(std::fabs(row[j]));
         }
         for (InputBlock& block : statistics.blocks) {
             m_product.addGram(MatrixView(rows + block.first, m_plan.window, block.gram.size, x.stride),
@@ -80,7 +82,8 @@ void StatisticsCollector::add(InputSite where, const MatrixView& x, int64_t firs
 std::map<InputSite, SiteStatistics> StatisticsCollector::finish() {
     for (auto& [where, statistics] : m_sites) {
         const double tokens = static_cast<double>(std::max<int64_t>(m_tokens[where], 1));
-        for (const double sum : m_sums[where]) statistics.meanAbsolute.push_back(static_cast<float>(sum / tokens));
+        for (const double sum : m_sums[where])
+            statistics.meanAbsolute.push_back(static_cast<float>(sum / tokens));
         const auto factor = static_cast<float>(1 / tokens);
         for (InputBlock& block : statistics.blocks) {
             for (float& value : block.gram.values) value *= factor;

@@ -1,5 +1,5 @@
-// What quantization wants to know about the inputs of linear layers: their second moments, how large each one is,
-// and some of them as they are, to judge results by.
+// What quantization wants to know about the inputs of linear layers: their second moments, how large each one
+// is, and some of them as they are, to judge results by.
 #pragma once
 
 #include <map>
@@ -32,12 +32,12 @@ struct SiteStatistics {
 /// Which windows are held out and how much is kept.
 struct StatisticsPlan {
     int64_t windows = 0;
-    int window = 0;                        ///< tokens
-    int64_t heldOutWindows = 0;            ///< every (windows / heldOutWindows)-th
-    int64_t heldOutTokensKept = 2048;      ///< at most so many of theirs
-    std::map<InputSite, int> blocks;       ///< into how many parts a site's Gram matrix is cut; absent: one
-    int blockMultiple = 128;               ///< inputs; parts are cut at multiples of it
-    bool gram = true;                      ///< whether Gram matrices are wanted
+    int window = 0;                    ///< tokens
+    int64_t heldOutWindows = 0;        ///< every (windows / heldOutWindows)-th
+    int64_t heldOutTokensKept = 2048;  ///< at most so many of theirs
+    std::map<InputSite, int> blocks;   ///< into how many parts a site's Gram matrix is cut; absent: one
+    int blockMultiple = 128;           ///< inputs; parts are cut at multiples of it
+    bool gram = true;                  ///< whether Gram matrices are wanted
 
     bool heldOut(int64_t windowIndex) const;
 };
@@ -45,7 +45,8 @@ struct StatisticsPlan {
 /// Collects the visits of one layer's forward pass.
 class StatisticsCollector {
   public:
-    StatisticsCollector(const StatisticsPlan& plan, DenseProduct& product) : m_plan(plan), m_product(product) {}
+    StatisticsCollector(const StatisticsPlan& plan, DenseProduct& product)
+        : m_plan(plan), m_product(product) {}
 
     /// @param firstToken  of all calibration tokens
     void add(InputSite site, const MatrixView& x, int64_t firstToken);

@@ -21,7 +21,8 @@ constexpr int kVersion = 1;
 
 Error fileError(const char* what, const std::filesystem::path& file, int code) {
     Error error;
-    error.code = code == ENOSPC || code == EDQUOT || code == EFBIG ? ErrorCode::doesNotFit : ErrorCode::badInput;
+    error.code =
+        code == ENOSPC || code == EDQUOT || code == EFBIG ? ErrorCode::doesNotFit : ErrorCode::badInput;
     error.what = what;
     error.file = file.string();
     error.found = std::strerror(code);
@@ -40,34 +41,36 @@ std::string hashOf(const void* data, size_t bytes) {
 }
 
 Error noJournal(const std::filesystem::path& file, std::string found) {
-    return Error{ErrorCode::badInput, "cannot go on with the quantization in", file.string(), "", std::move(found),
-                 "the journal of an unfinished quantization; --restart begins anew"};
+    return Error{ErrorCode::badInput, "cannot go on with the quantization in",
+                 file.string(),       "",
+                 std::move(found),    "the journal of an unfinished quantization; --restart begins anew"};
 }
 
 }  // namespace
 
-Identity identityOf(const inference::Checkpoint& source, const Recipe& recipe, const CalibrationWindows& windows,
-                    const std::string& calibrationName) {
+Identity identityOf(const inference::Checkpoint& source, const Recipe& recipe,
+                    const CalibrationWindows& windows, const std::string& calibrationName) {
     Identity identity;
     const auto addFile = [&identity](const std::filesystem::path& path) {
         struct stat status = {};
         if (::stat(path.c_str(), &status) != 0) return;
         identity["source file " + path.filename().string()] =
-            std::to_string(status.st_size) + " bytes, changed " + std::to_string(status.st_mtim.tv_sec) + "." +
-            std::to_string(status.st_mtim.tv_nsec);
+            std::to_string(status.st_size) + " bytes, changed " + std::to_string(status.st_mtim.tv_sec) +
+            "." + std::to_string(status.st_mtim.tv_nsec);
     };
     for (const auto& file : source.files()) addFile(file->path());
     if (std::filesystem::is_directory(source.path())) addFile(source.path() / "config.json");
     identity["method"] = methodName(recipe.method);
     identity["group size"] = recipe.groupSize == 0 ? "auto" : std::to_string(recipe.groupSize);
-    identity["samples"] = std::to_string(windows.count()) + " of " + std::to_string(windows.window) + " tokens";
+    identity["samples"] =
+        std::to_string(windows.count()) + " of " + std::to_string(windows.window) + " tokens";
     identity["seed"] = std::to_string(recipe.seed);
     const Ingredients& parts = recipe.ingredients;
     std::string left;
     for (const auto& [name, on] :
          {std::pair("scale", parts.scale), std::pair("families", parts.families),
-          std::pair("value-scale", parts.valueScale), std::pair("range", parts.range), std::pair("refit", parts.refit),
-          std::pair("gptq", parts.gptq), std::pair("joint", parts.joint)}) {
+          std::pair("value-scale", parts.valueScale), std::pair("range", parts.range),
+          std::pair("refit", parts.refit), std::pair("gptq", parts.gptq), std::pair("joint", parts.joint)}) {
         if (!on) left += std::string(left.empty() ? "" : ",") + name;
     }
     identity["left out"] = left.empty() ? "nothing" : left;
@@ -111,8 +114,10 @@ Result<void> Journal::save(const std::filesystem::path& file) const {
         for (const LinearReport& linear : layer) linears.push_back(toJson(linear));
         layerList.push_back(std::move(linears));
     }
-    const json object = {
-        {"version", kVersion}, {"identity", identity}, {"seconds", seconds}, {"layers", std::move(layerList)}};
+    const json object = {{"version", kVersion},
+                         {"identity", identity},
+                         {"seconds", seconds},
+                         {"layers", std::move(layerList)}};
     return replaceFile(file, object.dump(1));
 }
 
@@ -123,7 +128,8 @@ Result<Journal> Journal::load(const std::filesystem::path& file) {
     if (!object.is_object() || !object.contains("identity") || !object["identity"].is_object() ||
         !object.contains("layers") || !object["layers"].is_array())
         return noJournal(file, "something else");
-    if (object.value("version", json(0)) != kVersion) return noJournal(file, "the journal of another version");
+    if (object.value("version", json(0)) != kVersion)
+        return noJournal(file, "the journal of another version");
     Journal journal;
     for (const auto& [name, value] : object["identity"].items()) {
         if (!value.is_string()) return noJournal(file, "something else");
@@ -144,8 +150,13 @@ Result<Journal> Journal::load(const std::filesystem::path& file) {
 }
 
 Result<void> Journal::checkSame(const Identity& now, const std::filesystem::path& file) const {
-    const auto differs = [&file](const std::string& name, const std::string& found, const std::string& expected) {
-        return Error{ErrorCode::badInput, "cannot go on with the quantization in", file.string(), name, found,
+    const auto differs = [&file](const std::string& name, const std::string& found,
+                                 const std::string& expected) {
+        return Error{ErrorCode::badInput,
+                     "cannot go on with the quantization in",
+                     file.string(),
+                     name,
+                     found,
                      expected + " as when it began; --restart begins anew"};
     };
     for (const auto& [name, value] : identity) {

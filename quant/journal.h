@@ -1,4 +1,5 @@
-// What an unfinished quantization has done so far, on disk: after a crash or a power cut it goes on from there.
+// What an unfinished quantization has done so far, on disk: after a crash or a power cut it goes on from
+// there.
 #pragma once
 
 #include <filesystem>
@@ -16,8 +17,8 @@ namespace edgechat::quant {
 using Identity = std::map<std::string, std::string>;
 
 /// The source's files by name, size and time of change, the recipe, the calibration's tokens.
-Identity identityOf(const inference::Checkpoint& source, const Recipe& recipe, const CalibrationWindows& windows,
-                    const std::string& calibrationName);
+Identity identityOf(const inference::Checkpoint& source, const Recipe& recipe,
+                    const CalibrationWindows& windows, const std::string& calibrationName);
 
 struct Journal {
     Identity identity;

@@ -59,8 +59,8 @@ LayerForward::LayerForward(const ModelConfig& config, int window, inference::cpu
 
 int64_t LayerForward::scratchFloats(const ModelConfig& config, int window) {
     const int64_t tokens = windowsAtOnce(window) * window;
-    return tokens * (config.hidden + 2 * config.queryWidth() + 2 * config.kvWidth() + 2 * config.ffn) + kTileFloats +
-           static_cast<int64_t>(window) * window * 8;
+    return tokens * (config.hidden + 2 * config.queryWidth() + 2 * config.kvWidth() + 2 * config.ffn) +
+           kTileFloats + static_cast<int64_t>(window) * window * 8;
 }
 
 /// As ReferenceBackend::normalize.
@@ -76,12 +76,15 @@ void LayerForward::normalize(const float* x, const OutputNorm& norm, int64_t tok
                 for (int i = 0; i < n; ++i) mean += static_cast<double>(in[i]);
                 mean /= n;
             }
-            for (int i = 0; i < n; ++i) squares += (static_cast<double>(in[i]) - mean) * (static_cast<double>(in[i]) - mean);
-            const auto scale = static_cast<float>(1 / std::sqrt(squares / n + static_cast<double>(m_config.normEps)));
+            for (int i = 0; i < n; ++i)
+                squares += (static_cast<double>(in[i]) - mean) * (static_cast<double>(in[i]) - mean);
+            const auto scale =
+                static_cast<float>(1 / std::sqrt(squares / n + static_cast<double>(m_config.normEps)));
             const auto centre = static_cast<float>(mean);
             for (int i = 0; i < n; ++i) {
                 const auto index = static_cast<size_t>(i);
-                to[i] = (in[i] - centre) * scale * norm.weight[index] + (norm.bias.empty() ? 0.0f : norm.bias[index]);
+                to[i] = (in[i] - centre) * scale * norm.weight[index] +
+                        (norm.bias.empty() ? 0.0f : norm.bias[index]);
             }
         }
     });
@@ -95,8 +98,8 @@ void LayerForward::apply(const DenseLinear& linear, const float* x, int64_t toke
     for (int64_t first = 0; first < rows; first += rowsAtOnce) {
         const int64_t count = std::min(rowsAtOnce, rows - first);
         linear.expand(first, count, m_tile.data(), m_pool);
-        m_product.timesTransposed(MatrixView(x, tokens, columns), MatrixView(m_tile.data(), count, columns), 1,
-                                  add ? 1.0f : 0.0f, y + first, rows);
+        m_product.timesTransposed(MatrixView(x, tokens, columns), MatrixView(m_tile.data(), count, columns),
+                                  1, add ? 1.0f : 0.0f, y + first, rows);
     }
     if (linear.bias.empty()) return;
     for (int64_t t = 0; t < tokens; ++t) {
@@ -146,7 +149,8 @@ void LayerForward::attend(int64_t tokens) {
                 const int t = static_cast<int>(index % L);
                 const int from = m_config.slidingWindow > 0 ? std::max(0, t - m_config.slidingWindow + 1) : 0;
                 if (!m_slopes.empty()) {
-                    const float slope = m_slopes[static_cast<size_t>(kvHead * group + index / static_cast<int>(L))];
+                    const float slope =
+                        m_slopes[static_cast<size_t>(kvHead * group + index / static_cast<int>(L))];
                     for (int s = from; s <= t; ++s) row[s] += inference::alibiBias(slope, s) * scale;
                 }
                 const float maximum = *std::max_element(row + from, row + t + 1);
@@ -207,7 +211,8 @@ bool LayerForward::run(const LayerWeights& layer, int64_t windows, float* x, con
             for (int64_t i = t * ffn; i < (t + 1) * ffn; ++i) {
                 const auto index = static_cast<size_t>(i);
                 const float h = m_h[index];
-                const float active = silu ? h / (1.0f + std::exp(-h)) : h * (1.0f + std::erf(h * 0.70710678f)) / 2.0f;
+                const float active =
+                    silu ? h / (1.0f + std::exp(-h)) : h * (1.0f + std::erf(h * 0.70710678f)) / 2.0f;
                 m_h[index] = m_config.gatedMlp ? active * m_up[index] : active;
             }
         });

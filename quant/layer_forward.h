@@ -1,5 +1,5 @@
-// One decoder layer on many calibration windows at once, in fp32 on the source's weights, showing the inputs of its
-// linear layers on the way.
+// One decoder layer on many calibration windows at once, in fp32 on the source's weights, showing the inputs
+// of its linear layers on the way.
 #pragma once
 
 #include <functional>

@@ -54,7 +54,8 @@ Result<LayerWeights> readLayer(const Checkpoint& source, int layer) {
         DenseLinear& dense = weights.linears[role];
         dense.info = linear->weight;
         dense.stored.resize(linear->weight.bytes);
-        if (Result<void> read = source.readRows(linear->weight, 0, linear->weight.rows, dense.stored.data()); !read)
+        if (Result<void> read = source.readRows(linear->weight, 0, linear->weight.rows, dense.stored.data());
+            !read)
             return read.error();
         if (!linear->bias) continue;
         Result<std::vector<float>> bias = source.readVector(*linear->bias);
@@ -71,12 +72,13 @@ Result<void> checkDense(const Checkpoint& source) {
             if (linear == nullptr) continue;
             const TensorType type = linear->weight.type;
             if (type == TensorType::f32 || type == TensorType::f16 || type == TensorType::bf16) continue;
-            return Error{ErrorCode::badInput,
-                         "cannot quantize",
-                         source.path().string(),
-                         "tensor " + linear->weight.name,
-                         std::string("weights that are quantized already (") + inference::tensorTypeName(type) + ")",
-                         "the model's F16, BF16 or F32 weights"};
+            return Error{
+                ErrorCode::badInput,
+                "cannot quantize",
+                source.path().string(),
+                "tensor " + linear->weight.name,
+                std::string("weights that are quantized already (") + inference::tensorTypeName(type) + ")",
+                "the model's F16, BF16 or F32 weights"};
         }
     }
     return {};

@@ -8,12 +8,12 @@
 
 #include "inference/cpu/thread_pool.h"
 #include "inference/model/checkpoint.h"
-#include "quant/checkpoint_writer.h"
-#include "quant/output_names.h"
+#include "quant/output/checkpoint_writer.h"
+#include "quant/output/output_names.h"
 
 namespace edgechat::quant {
 
-constexpr std::array<LinearRole, 7> kLinearRoles = {LinearRole::query, LinearRole::key, LinearRole::value,
+constexpr std::array<LinearRole, 7> kLinearRoles = {LinearRole::query,  LinearRole::key,  LinearRole::value,
                                                     LinearRole::output, LinearRole::gate, LinearRole::up,
                                                     LinearRole::down};
 /// A matrix [rows, columns] in 16 or 32 bits an element.

@@ -24,8 +24,8 @@ const char* linearMethodName(LinearMethod method) {
 }
 
 bool SiteMetric::compensates() const {
-    return !blocks.empty() &&
-           std::all_of(blocks.begin(), blocks.end(), [](const Block& block) { return !block.metric.m.empty(); });
+    return !blocks.empty() && std::all_of(blocks.begin(), blocks.end(),
+                                          [](const Block& block) { return !block.metric.m.empty(); });
 }
 
 SiteMetric factorSite(SiteStatistics& statistics, int groupSize, bool whole, DenseProduct& product) {
@@ -53,8 +53,8 @@ double LinearQuantizer::squaredProduct(const MatrixView& heldOut, const MatrixVi
         const int64_t tokens = std::min(kTokens, heldOut.rows - first);
         m_outputs.resize(static_cast<size_t>(tokens * errors.rows));
         m_product.timesTransposed(
-            MatrixView(heldOut.data + first * heldOut.stride, tokens, heldOut.columns, heldOut.stride), errors, 1, 0,
-            m_outputs.data(), errors.rows);
+            MatrixView(heldOut.data + first * heldOut.stride, tokens, heldOut.columns, heldOut.stride),
+            errors, 1, 0, m_outputs.data(), errors.rows);
         for (int64_t t = 0; t < tokens; ++t) {
             float row = 0;
             for (int64_t i = 0; i < errors.rows; ++i) {
@@ -83,8 +83,8 @@ double LinearQuantizer::outputEnergy(const DenseLinear& weights, std::span<const
 }
 
 LinearLoss LinearQuantizer::quantize(const LinearInput& input, std::span<const int64_t> rows,
-                                     const SiteMetric& metric, const LinearEffort& effort, const MatrixView& heldOut,
-                                     int64_t heldOutRows, QuantizedMatrix* out) {
+                                     const SiteMetric& metric, const LinearEffort& effort,
+                                     const MatrixView& heldOut, int64_t heldOutRows, QuantizedMatrix* out) {
     const int64_t columns = input.weights->columns();
     if (out != nullptr) {
         const int64_t all = input.weights->rows(), groups = columns / metric.groupSize;
@@ -98,8 +98,8 @@ LinearLoss LinearQuantizer::quantize(const LinearInput& input, std::span<const i
     LinearLoss loss;
     for (int64_t first = 0; first < static_cast<int64_t>(rows.size()); first += kRowsAtOnce) {
         const int64_t count = std::min<int64_t>(kRowsAtOnce, static_cast<int64_t>(rows.size()) - first);
-        quantizeTile(input, rows.subspan(static_cast<size_t>(first), static_cast<size_t>(count)), metric, effort, out,
-                     loss);
+        quantizeTile(input, rows.subspan(static_cast<size_t>(first), static_cast<size_t>(count)), metric,
+                     effort, out, loss);
         const int64_t measured = std::clamp<int64_t>(heldOutRows - first, 0, count);
         if (heldOut.rows > 0 && measured > 0)
             loss.heldOut += squaredProduct(heldOut, MatrixView(m_errors.data(), measured, columns));
@@ -107,8 +107,9 @@ LinearLoss LinearQuantizer::quantize(const LinearInput& input, std::span<const i
     return loss;
 }
 
-void LinearQuantizer::quantizeTile(const LinearInput& input, std::span<const int64_t> rows, const SiteMetric& metric,
-                                   const LinearEffort& effort, QuantizedMatrix* out, LinearLoss& loss) {
+void LinearQuantizer::quantizeTile(const LinearInput& input, std::span<const int64_t> rows,
+                                   const SiteMetric& metric, const LinearEffort& effort, QuantizedMatrix* out,
+                                   LinearLoss& loss) {
     const int64_t columns = input.weights->columns(), count = static_cast<int64_t>(rows.size());
     const int g = metric.groupSize;
     m_weights.resize(static_cast<size_t>(count * columns));
@@ -125,7 +126,8 @@ void LinearQuantizer::quantizeTile(const LinearInput& input, std::span<const int
 
     const bool compensated = effort.method == LinearMethod::gptq;
     const int lanes = quantizerKernels().lanes;
-    std::vector<float> mTransposed(static_cast<size_t>(g) * static_cast<size_t>(g)), d(static_cast<size_t>(g));
+    std::vector<float> mTransposed(static_cast<size_t>(g) * static_cast<size_t>(g)),
+        d(static_cast<size_t>(g));
     std::vector<double> losses(static_cast<size_t>((count + lanes - 1) / lanes));
     size_t block = 0;
     for (int64_t group = 0; group < columns / g; ++group) {
@@ -145,18 +147,22 @@ void LinearQuantizer::quantizeTile(const LinearInput& input, std::span<const int
         for (int k = 0; k < g; ++k) {
             d[static_cast<size_t>(k)] = source->d[static_cast<size_t>(offset + k)] / (scale(k) * scale(k));
             for (int i = 0; i < k; ++i)
-                mTransposed[static_cast<size_t>(k * g + i)] = source->row(offset + i)[offset + k] * scale(k) / scale(i);
+                mTransposed[static_cast<size_t>(k * g + i)] =
+                    source->row(offset + i)[offset + k] * scale(k) / scale(i);
         }
         const bool feeds = compensated && offset > 0;
         if (feeds) {
             m_product.times(MatrixView(m_errors.data() + blockFirst, count, offset, columns),
-                            MatrixView(source->m.data() + offset, offset, g, source->size), 1, 0, m_feedback.data(),
-                            g);
+                            MatrixView(source->m.data() + offset, offset, g, source->size), 1, 0,
+                            m_feedback.data(), g);
             if (!input.inputScale.empty() || !input.rowScale.empty()) {
                 for (int64_t row = 0; row < count; ++row) {
                     const float rowScale =
-                        input.rowScale.empty() ? 1 : input.rowScale[static_cast<size_t>(rows[static_cast<size_t>(row)])];
-                    for (int k = 0; k < g; ++k) m_feedback[static_cast<size_t>(row * g + k)] *= scale(k) * rowScale;
+                        input.rowScale.empty()
+                            ? 1
+                            : input.rowScale[static_cast<size_t>(rows[static_cast<size_t>(row)])];
+                    for (int k = 0; k < g; ++k)
+                        m_feedback[static_cast<size_t>(row * g + k)] *= scale(k) * rowScale;
                 }
             }
         }
@@ -172,7 +178,8 @@ void LinearQuantizer::quantizeGroups(const LinearInput& input, std::span<const i
                                      QuantizedMatrix* out, std::vector<double>& losses) {
     const QuantizerKernels& kernels = quantizerKernels();
     const int g = metric.groupSize, lanes = kernels.lanes;
-    const int64_t columns = input.weights->columns(), first = group * g, count = static_cast<int64_t>(rows.size());
+    const int64_t columns = input.weights->columns(), first = group * g,
+                  count = static_cast<int64_t>(rows.size());
     m_pool.parallelFor(static_cast<int>(losses.size()), [&](int tile, int) {
         float weights[kLargestGroup * kMostLanes], before[kLargestGroup * kMostLanes];
         const int64_t row0 = int64_t{tile} * lanes;
@@ -203,16 +210,19 @@ void LinearQuantizer::quantizeGroups(const LinearInput& input, std::span<const i
             for (int k = 0; k < g; ++k) {
                 const float inputScale =
                     input.inputScale.empty() ? 1 : input.inputScale[static_cast<size_t>(first + k)];
-                errors[k] = (weights[k * lanes + lane] - result.values[k * lanes + lane]) / (inputScale * rowScale);
+                errors[k] =
+                    (weights[k * lanes + lane] - result.values[k * lanes + lane]) / (inputScale * rowScale);
             }
             losses[static_cast<size_t>(tile)] +=
-                static_cast<double>(result.loss[lane]) / (static_cast<double>(rowScale) * static_cast<double>(rowScale));
+                static_cast<double>(result.loss[lane]) /
+                (static_cast<double>(rowScale) * static_cast<double>(rowScale));
             if (out == nullptr) continue;
             const size_t at = static_cast<size_t>(source * (columns / g) + group);
             out->scales[at] = inference::floatToHalf(result.scale[lane]);
             out->zeros[at] = static_cast<uint8_t>(result.zero[lane]);
             for (int k = 0; k < g; ++k)
-                out->codes[static_cast<size_t>(source * columns + first + k)] = result.codes[k * lanes + lane];
+                out->codes[static_cast<size_t>(source * columns + first + k)] =
+                    result.codes[k * lanes + lane];
         }
     });
 }

@@ -1,11 +1,12 @@
-// Quantizes the rows of one linear layer to 4 bits, given the metric of its inputs and the scale of each of them.
+// Quantizes the rows of one linear layer to 4 bits, given the metric of its inputs and the scale of each of
+// them.
 #pragma once
 
 #include <span>
 
 #include "quant/input_statistics.h"
 #include "quant/kernels/kernels.h"
-#include "quant/quantized_matrix.h"
+#include "quant/output/quantized_matrix.h"
 
 namespace edgechat::quant {
 
@@ -53,7 +54,8 @@ struct LinearLoss {
 
 class LinearQuantizer {
   public:
-    LinearQuantizer(inference::cpu::ThreadPool& pool, DenseProduct& product) : m_pool(pool), m_product(product) {}
+    LinearQuantizer(inference::cpu::ThreadPool& pool, DenseProduct& product)
+        : m_pool(pool), m_product(product) {}
 
     /// Quantizes the listed rows in this order.
     /// @param heldOut  inputs [tokens, columns] to measure LinearLoss::heldOut on; no rows: not measured
@@ -63,8 +65,8 @@ class LinearQuantizer {
                         const LinearEffort& effort, const MatrixView& heldOut, int64_t heldOutRows,
                         QuantizedMatrix* out);
 
-    /// Mean over tokens of the squared output of the listed rows on the inputs kept aside: what errors are relative
-    /// to.
+    /// Mean over tokens of the squared output of the listed rows on the inputs kept aside: what errors are
+    /// relative to.
     double outputEnergy(const DenseLinear& weights, std::span<const int64_t> rows, const MatrixView& heldOut);
 
   private:

@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::array<int, 3> kGroupSizes = {128, 64, 32};
 constexpr int kMostBlocks = 16;
-constexpr uint64_t kProgramBytes = 60 << 20;    // code, libraries, tokenizer tables
-constexpr uint64_t kThreadBytes = 36 << 20;     // buffers of a BLAS, stacks
+constexpr uint64_t kProgramBytes = 60 << 20;  // code, libraries, tokenizer tables
+constexpr uint64_t kThreadBytes = 36 << 20;   // buffers of a BLAS, stacks
 constexpr int64_t kHeldOutTokens = 2048;
 constexpr int64_t kTileRows = 512;
 
@@ -44,8 +44,8 @@ int64_t inputsOf(const ModelConfig& config, InputSite site) {
     }
 }
 
-/// The largest resident size: one layer as stored, all Gram matrices, what is held out, the forward pass; or, later,
-/// without the forward pass, the codes and the largest tile.
+/// The largest resident size: one layer as stored, all Gram matrices, what is held out, the forward pass; or,
+/// later, without the forward pass, the codes and the largest tile.
 uint64_t memoryOf(const Checkpoint& source, const std::map<InputSite, int>& blocks, int window, int threads,
                   bool second) {
     const ModelConfig& config = source.config();
@@ -85,7 +85,8 @@ int64_t defaultSamples(const ModelConfig& config) {
     return config.parameters < 2'000'000'000 ? 128 : 32;
 }
 
-Result<OutputForm> chooseForm(const Checkpoint& source, const Recipe& recipe, std::vector<std::string>& warnings) {
+Result<OutputForm> chooseForm(const Checkpoint& source, const Recipe& recipe,
+                              std::vector<std::string>& warnings) {
     const LayerTensors& layer = source.tensors().layers.front();
     const std::vector<LinearRole> roles = rolesOf(layer);
     OutputForm form;
@@ -93,8 +94,8 @@ Result<OutputForm> chooseForm(const Checkpoint& source, const Recipe& recipe, st
         for (const LinearRole role : roles) form.linears[role] = {LinearForm::Kind::int8, 0};
         return form;
     }
-    // Other programs read one group size for the whole folder, so `auto` takes the largest that suits all; one that
-    // suits as many as possible where none does.
+    // Other programs read one group size for the whole folder, so `auto` takes the largest that suits all;
+    // one that suits as many as possible where none does.
     int best = recipe.groupSize;
     if (best == 0) {
         int most = -1;
@@ -115,28 +116,32 @@ Result<OutputForm> chooseForm(const Checkpoint& source, const Recipe& recipe, st
         if (fits) continue;
         const inference::TensorInfo& weight = linearOf(layer, role)->weight;
         if (recipe.groupSize != 0) {
-            return Error{ErrorCode::badInput,
-                         "cannot quantize in groups of " + std::to_string(best),
-                         source.path().string(),
-                         "tensor " + weight.name,
-                         std::to_string(weight.columns) + " inputs and " + std::to_string(weight.rows) + " outputs",
-                         "inputs that " + std::to_string(best) +
-                             " divides and outputs that 8 divides; a smaller group size, or auto"};
+            return Error{
+                ErrorCode::badInput,
+                "cannot quantize in groups of " + std::to_string(best),
+                source.path().string(),
+                "tensor " + weight.name,
+                std::to_string(weight.columns) + " inputs and " + std::to_string(weight.rows) + " outputs",
+                "inputs that " + std::to_string(best) +
+                    " divides and outputs that 8 divides; a smaller group size, or auto"};
         }
-        warnings.push_back("tensors like " + weight.name + " stay in fp16: " + std::to_string(weight.columns) +
-                           " inputs and " + std::to_string(weight.rows) +
+        warnings.push_back("tensors like " + weight.name + " stay in fp16: " +
+                           std::to_string(weight.columns) + " inputs and " + std::to_string(weight.rows) +
                            " outputs, where groups of 32 and packs of 8 are the smallest");
     }
     if (quantized == 0) {
-        return Error{ErrorCode::badInput, "cannot quantize", source.path().string(), "",
+        return Error{ErrorCode::badInput,
+                     "cannot quantize",
+                     source.path().string(),
+                     "",
                      "no linear layer whose inputs come in groups of 32 and whose outputs come in packs of 8",
                      "a model with at least one"};
     }
     return form;
 }
 
-Result<Plan> makePlan(const Checkpoint& source, const Recipe& recipe, int64_t windows, int window, int threads,
-                      uint64_t memoryLimit) {
+Result<Plan> makePlan(const Checkpoint& source, const Recipe& recipe, int64_t windows, int window,
+                      int threads, uint64_t memoryLimit) {
     Plan plan;
     Result<OutputForm> form = chooseForm(source, recipe, plan.warnings);
     if (!form) return form.error();

@@ -4,8 +4,8 @@
 #include <map>
 
 #include "quant/calibration.h"
-#include "quant/checkpoint_writer.h"
 #include "quant/input_statistics.h"
+#include "quant/output/checkpoint_writer.h"
 #include "quant/recipe.h"
 
 namespace edgechat::quant {
@@ -24,8 +24,8 @@ struct Plan {
 /// Windows for a model of this size where the recipe does not say.
 int64_t defaultSamples(const inference::ModelConfig& config);
 
-/// In which form each linear layer is written. ErrorCode::badInput when the group size that was asked for divides the
-/// inputs of none of them.
+/// In which form each linear layer is written. ErrorCode::badInput when the group size that was asked for
+/// divides the inputs of none of them.
 Result<OutputForm> chooseForm(const inference::Checkpoint& source, const Recipe& recipe,
                               std::vector<std::string>& warnings);
 

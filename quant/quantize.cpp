@@ -30,7 +30,11 @@ std::string megabytes(uint64_t bytes) {
 }
 
 Error interrupted(const fs::path& folder) {
-    return Error{ErrorCode::interrupted, "the quantization was stopped", folder.string(), "", "",
+    return Error{ErrorCode::interrupted,
+                 "the quantization was stopped",
+                 folder.string(),
+                 "",
+                 "",
                  "--resume to go on from the last finished layer"};
 }
 
@@ -71,16 +75,19 @@ class Job {
         if (!writer) return writer.error();
         const double before = m_journal.seconds;
         for (int layer = static_cast<int>(m_journal.layers.size()); layer < m_config.layers; ++layer) {
-            if (Result<void> done = quantizeLayer(layer, **writer, pool, *product); !done) return done.error();
+            if (Result<void> done = quantizeLayer(layer, **writer, pool, *product); !done)
+                return done.error();
             m_journal.seconds = before + secondsSince(begin);
             if (Result<void> saved = m_journal.save(m_journalFile); !saved) return saved.error();
             std::error_code ignored;
             fs::remove(hiddenFile(layer), ignored);
             m_source.dropPageCache();
         }
-        Result<void> rest = (*writer)->writeRest([this](uint64_t, uint64_t) { return goOn("embedding and head"); });
+        Result<void> rest =
+            (*writer)->writeRest([this](uint64_t, uint64_t) { return goOn("embedding and head"); });
         if (!rest) return rest.error().code == ErrorCode::interrupted ? interrupted(m_partial) : rest.error();
-        QuantizationReport report = makeReport((*writer)->outputBytes(), before + secondsSince(begin), *product);
+        QuantizationReport report =
+            makeReport((*writer)->outputBytes(), before + secondsSince(begin), *product);
         if (Result<void> finished = finish(**writer, report); !finished) return finished.error();
         return report;
     }
@@ -101,9 +108,11 @@ class Job {
 
     Result<void> prepare() {
         if (Result<void> dense = checkDense(m_source); !dense) return dense;
-        const int64_t samples = m_request.recipe.samples > 0 ? m_request.recipe.samples : defaultSamples(m_config);
-        Result<CalibrationWindows> windows = cutWindows(m_request.calibration, m_request.calibrationName, m_tokenizer,
-                                                        window(), samples, m_request.recipe.seed);
+        const int64_t samples =
+            m_request.recipe.samples > 0 ? m_request.recipe.samples : defaultSamples(m_config);
+        Result<CalibrationWindows> windows =
+            cutWindows(m_request.calibration, m_request.calibrationName, m_tokenizer, window(), samples,
+                       m_request.recipe.seed);
         if (!windows) return windows.error();
         m_windows = std::move(*windows);
         if (m_request.recipe.method == Method::awq || m_request.recipe.method == Method::smoothquant) {
@@ -116,14 +125,19 @@ class Job {
         for (const std::string& warning : m_plan.warnings) say("warning: " + warning);
         const uint64_t needed = m_plan.outputBytes + m_plan.workBytes;
         say("needs about " + megabytes(m_plan.memoryBytes) + " of memory, and on the disk " +
-            megabytes(m_plan.outputBytes) + " for the result and " + megabytes(m_plan.workBytes) + " meanwhile");
+            megabytes(m_plan.outputBytes) + " for the result and " + megabytes(m_plan.workBytes) +
+            " meanwhile");
         m_identity = identityOf(m_source, m_request.recipe, m_windows, m_request.calibrationName);
         std::error_code error;
         uint64_t have = freeBytes(m_partial);
         if (m_request.start != Start::fresh && fs::exists(m_partial, error)) have += m_plan.outputBytes;
         if (have != 0 && have < needed) {
-            return Error{ErrorCode::doesNotFit, "cannot quantize to",         m_request.output.string(), "",
-                         megabytes(have) + " free on the disk", megabytes(needed)};
+            return Error{ErrorCode::doesNotFit,
+                         "cannot quantize to",
+                         m_request.output.string(),
+                         "",
+                         megabytes(have) + " free on the disk",
+                         megabytes(needed)};
         }
         return {};
     }
@@ -132,21 +146,33 @@ class Job {
         std::error_code error;
         const fs::path& output = m_request.output;
         if (fs::exists(output, error) && !(fs::is_directory(output, error) && fs::is_empty(output, error))) {
-            return Error{ErrorCode::badInput, "cannot quantize to", output.string(), "", "something that is there already",
+            return Error{ErrorCode::badInput,
+                         "cannot quantize to",
+                         output.string(),
+                         "",
+                         "something that is there already",
                          "a folder that does not exist yet"};
         }
         const bool begun = fs::exists(m_partial, error);
         if (begun && m_request.start == Start::fresh) {
-            return Error{ErrorCode::badInput, "cannot quantize to", output.string(), "",
-                         "an unfinished quantization in " + m_partial.string(), "--resume or --restart"};
+            return Error{ErrorCode::badInput,
+                         "cannot quantize to",
+                         output.string(),
+                         "",
+                         "an unfinished quantization in " + m_partial.string(),
+                         "--resume or --restart"};
         }
         if (begun && m_request.start == Start::resume && fs::exists(m_journalFile, error)) {
             Result<Journal> journal = Journal::load(m_journalFile);
             if (!journal) return journal.error();
             if (Result<void> same = journal->checkSame(m_identity, m_journalFile); !same) return same;
             if (journal->layers.size() > static_cast<size_t>(m_config.layers)) {
-                return Error{ErrorCode::badInput, "cannot go on with", m_journalFile.string(), "layers",
-                             std::to_string(journal->layers.size()), "at most " + std::to_string(m_config.layers)};
+                return Error{ErrorCode::badInput,
+                             "cannot go on with",
+                             m_journalFile.string(),
+                             "layers",
+                             std::to_string(journal->layers.size()),
+                             "at most " + std::to_string(m_config.layers)};
             }
             m_journal = std::move(*journal);
             if (!m_journal.layers.empty())
@@ -157,14 +183,13 @@ class Job {
         if (begun) fs::remove_all(m_partial, error);
         fs::create_directories(m_work, error);
         if (error) {
-            return Error{ErrorCode::badInput, "cannot make the folder", m_work.string(), "", error.message(),
-                         "a place that can be written"};
+            return Error{ErrorCode::badInput, "cannot make the folder",     m_work.string(), "",
+                         error.message(),     "a place that can be written"};
         }
         m_journal.identity = m_identity;
         if (Result<void> embedded = embed(); !embedded) return embedded;
         return m_journal.save(m_journalFile);
     }
-
 
     Result<void> embed() {
         const auto tokens = static_cast<int64_t>(m_windows.ids.size());
@@ -193,10 +218,11 @@ class Job {
         Result<QuantizedLayer> quantized =
             m_request.recipe.method == Method::smoothquant
                 ? quantizeLayerInt8(m_config, *layer, collector.finish(), pool, product)
-                : quantizeLayerInt4(m_config, *layer, collector.finish(), m_request.recipe, m_plan.form, pool, product,
-                                    stopped);
+                : quantizeLayerInt4(m_config, *layer, collector.finish(), m_request.recipe, m_plan.form, pool,
+                                    product, stopped);
         if (!quantized) {
-            return quantized.error().code == ErrorCode::interrupted ? interrupted(m_partial) : quantized.error();
+            return quantized.error().code == ErrorCode::interrupted ? interrupted(m_partial)
+                                                                    : quantized.error();
         }
         if (Result<void> written = writer.writeLayer(index, quantized->output); !written) return written;
         m_journal.layers.push_back(std::move(quantized->report));
@@ -206,7 +232,8 @@ class Job {
             rtn += linear.rtnError;
         }
         char detail[96];
-        std::snprintf(detail, sizeof detail, "%s: error %.4f, %.4f by rounding to nearest", name.c_str(), error, rtn);
+        std::snprintf(detail, sizeof detail, "%s: error %.4f, %.4f by rounding to nearest", name.c_str(),
+                      error, rtn);
         // A stop now is seen at the next call.
         (void)goOn(detail);
         return {};
@@ -221,7 +248,8 @@ class Job {
         const bool last = index + 1 == m_config.layers;
         std::optional<HiddenStates> after;
         if (!last) {
-            Result<HiddenStates> created = HiddenStates::create(hiddenFile(index + 1), tokens, m_config.hidden);
+            Result<HiddenStates> created =
+                HiddenStates::create(hiddenFile(index + 1), tokens, m_config.hidden);
             if (!created) return created.error();
             after = std::move(*created);
         }
@@ -232,18 +260,21 @@ class Job {
             const int64_t count = std::min(atOnce, m_windows.count() - first);
             const int64_t firstToken = first * m_windows.window, countTokens = count * m_windows.window;
             if (Result<void> read = before->read(firstToken, countTokens, x.data()); !read) return read;
-            const bool finite =
-                pass.run(layer, count, x.data(), [&](InputSite site, const MatrixView& inputs, int64_t offset) {
-                    collector.add(site, inputs, firstToken + offset);
-                });
+            const bool finite = pass.run(layer, count, x.data(),
+                                         [&](InputSite site, const MatrixView& inputs, int64_t offset) {
+                                             collector.add(site, inputs, firstToken + offset);
+                                         });
             if (!finite) {
-                return Error{ErrorCode::badInput, "cannot quantize", m_source.path().string(),
+                return Error{ErrorCode::badInput,
+                             "cannot quantize",
+                             m_source.path().string(),
                              "layer " + std::to_string(index),
                              "activations that are no finite numbers on the calibration text",
                              "weights that compute finite numbers; the model is damaged"};
             }
             if (after) {
-                if (Result<void> written = after->write(firstToken, countTokens, x.data()); !written) return written;
+                if (Result<void> written = after->write(firstToken, countTokens, x.data()); !written)
+                    return written;
             }
             if (!goOn("layer " + std::to_string(index + 1) + ": calibration")) return interrupted(m_partial);
         }
@@ -267,13 +298,15 @@ class Job {
     Result<void> finish(CheckpointWriter& writer, const QuantizationReport& report) {
         if (Result<void> finished = writer.finish(); !finished) return finished;
         const nlohmann::json about = {{"format", 1}, {"quantization", toJson(report)}};
-        if (Result<void> saved = replaceFile(m_partial / "edgechat.json", about.dump(1) + "\n"); !saved) return saved;
+        if (Result<void> saved = replaceFile(m_partial / "edgechat.json", about.dump(1) + "\n"); !saved)
+            return saved;
         std::error_code error;
         fs::remove(m_request.output, error);  // an empty folder
         fs::rename(m_partial, m_request.output, error);
         if (error) {
-            return Error{ErrorCode::badInput, "cannot name the finished folder", m_request.output.string(), "",
-                         error.message(), "a name that is free"};
+            return Error{ErrorCode::badInput,       "cannot name the finished folder",
+                         m_request.output.string(), "",
+                         error.message(),           "a name that is free"};
         }
         fs::remove_all(m_request.output / "work", error);
         return {};

@@ -1,4 +1,5 @@
-// A whole quantization: one layer at a time from a source checkpoint into a new folder, resumable after any layer.
+// A whole quantization: one layer at a time from a source checkpoint into a new folder, resumable after any
+// layer.
 #pragma once
 
 #include <functional>
@@ -27,17 +28,18 @@ struct QuantizeRequest {
 };
 
 struct QuantizeCallbacks {
-    /// Layers done of layers in all, with a few words about the last one; false ends the job, which can be resumed,
-    /// with ErrorCode::interrupted. Called many times during a layer.
+    /// Layers done of layers in all, with a few words about the last one; false ends the job, which can be
+    /// resumed, with ErrorCode::interrupted. Called many times during a layer.
     std::function<bool(int done, int total, const std::string& detail)> onProgress;
     /// Sentences for a person: what it will take, warnings.
     std::function<void(const std::string& text)> onMessage;
 };
 
 /// The calling thread does the work. The source stays as it is.
-/// @return ErrorCode::badInput for a source, text or journal that will not do, ErrorCode::doesNotFit for memory and
-/// disk
-Result<QuantizationReport> quantize(const inference::Checkpoint& source, const inference::Tokenizer& tokenizer,
-                                    const QuantizeRequest& request, const QuantizeCallbacks& callbacks);
+/// @return ErrorCode::badInput for a source, text or journal that will not do, ErrorCode::doesNotFit for
+/// memory and disk
+Result<QuantizationReport> quantize(const inference::Checkpoint& source,
+                                    const inference::Tokenizer& tokenizer, const QuantizeRequest& request,
+                                    const QuantizeCallbacks& callbacks);
 
 }  // namespace edgechat::quant

@@ -22,9 +22,10 @@ struct Ingredients {
 
 struct Recipe {
     Method method = Method::awq;
-    int groupSize = 0;  ///< 32, 64 or 128; 0: the largest of them that divides the inputs of all linear layers
-    int samples = 0;    ///< calibration windows; 0: by the model's size
-    int window = 512;   ///< tokens of a window
+    int groupSize =
+        0;             ///< 32, 64 or 128; 0: the largest of them that divides the inputs of all linear layers
+    int samples = 0;   ///< calibration windows; 0: by the model's size
+    int window = 512;  ///< tokens of a window
     uint64_t seed = 0;
     Ingredients ingredients;
 };

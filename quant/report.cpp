@@ -22,9 +22,12 @@ bool take(const json& object, const char* key, T& out) {
 }  // namespace
 
 json toJson(const LinearReport& linear) {
-    return {{"name", linear.name},     {"group_size", linear.groupSize},
-            {"rtn_error", linear.rtnError}, {"error", linear.error},
-            {"method", linear.method}, {"scale", linear.scale},
+    return {{"name", linear.name},
+            {"group_size", linear.groupSize},
+            {"rtn_error", linear.rtnError},
+            {"error", linear.error},
+            {"method", linear.method},
+            {"scale", linear.scale},
             {"fallback", linear.fallback.empty() ? json(nullptr) : json(linear.fallback)}};
 }
 
@@ -43,16 +46,17 @@ json toJson(const QuantizationReport& report) {
     for (const std::vector<LinearReport>& layer : report.layers) {
         for (const LinearReport& linear : layer) layers.push_back(toJson(linear));
     }
-    json object = {{"method", report.method},
-                   {"source", report.sourceName},
-                   {"source_bytes", report.sourceBytes},
-                   {"output_bytes", report.outputBytes},
-                   {"seconds", report.seconds},
-                   {"calibration", report.calibration},
-                   {"calibration_tokens", report.calibrationTokens},
-                   {"computed_with", report.computedWith},
-                   {"kept_in_fp16", "embedding and output head, which the engine may hold in 8 bits; norms and biases"},
-                   {"layers", std::move(layers)}};
+    json object = {
+        {"method", report.method},
+        {"source", report.sourceName},
+        {"source_bytes", report.sourceBytes},
+        {"output_bytes", report.outputBytes},
+        {"seconds", report.seconds},
+        {"calibration", report.calibration},
+        {"calibration_tokens", report.calibrationTokens},
+        {"computed_with", report.computedWith},
+        {"kept_in_fp16", "embedding and output head, which the engine may hold in 8 bits; norms and biases"},
+        {"layers", std::move(layers)}};
     if (report.evaluation) {
         object["evaluation"] = {{"perplexity", report.evaluation->perplexity},
                                 {"source_perplexity", report.evaluation->sourcePerplexity},
@@ -65,9 +69,10 @@ json toJson(const QuantizationReport& report) {
 }
 
 bool fromJson(const json& object, QuantizationReport& report) {
-    if (!object.is_object() || !take(object, "method", report.method) || !take(object, "source", report.sourceName) ||
-        !take(object, "source_bytes", report.sourceBytes) || !take(object, "output_bytes", report.outputBytes) ||
-        !take(object, "seconds", report.seconds) || !take(object, "calibration", report.calibration) ||
+    if (!object.is_object() || !take(object, "method", report.method) ||
+        !take(object, "source", report.sourceName) || !take(object, "source_bytes", report.sourceBytes) ||
+        !take(object, "output_bytes", report.outputBytes) || !take(object, "seconds", report.seconds) ||
+        !take(object, "calibration", report.calibration) ||
         !take(object, "calibration_tokens", report.calibrationTokens) ||
         !take(object, "computed_with", report.computedWith))
         return false;
@@ -84,9 +89,9 @@ bool fromJson(const json& object, QuantizationReport& report) {
     if (evaluation == object.end()) return true;
     Evaluation e;
     if (!evaluation->is_object() || !take(*evaluation, "perplexity", e.perplexity) ||
-        !take(*evaluation, "source_perplexity", e.sourcePerplexity) || !take(*evaluation, "mean_kld", e.meanKld) ||
-        !take(*evaluation, "same_top", e.sameTop) || !take(*evaluation, "tokens", e.tokens) ||
-        !take(*evaluation, "text", e.text))
+        !take(*evaluation, "source_perplexity", e.sourcePerplexity) ||
+        !take(*evaluation, "mean_kld", e.meanKld) || !take(*evaluation, "same_top", e.sameTop) ||
+        !take(*evaluation, "tokens", e.tokens) || !take(*evaluation, "text", e.text))
         return false;
     report.evaluation = std::move(e);
     return true;

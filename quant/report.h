@@ -10,12 +10,12 @@ namespace edgechat::quant {
 
 /// Over held-out text, of the quantized model beside its source.
 struct Evaluation {
-    double perplexity = 0;        ///< of the quantized model
+    double perplexity = 0;  ///< of the quantized model
     double sourcePerplexity = 0;
-    double meanKld = 0;           ///< mean KL(source || quantized), nats
-    double sameTop = 0;           ///< share of positions, 0..1
-    uint64_t tokens = 0;          ///< scored
-    std::string text;             ///< what it was measured on
+    double meanKld = 0;   ///< mean KL(source || quantized), nats
+    double sameTop = 0;   ///< share of positions, 0..1
+    uint64_t tokens = 0;  ///< scored
+    std::string text;     ///< what it was measured on
 };
 
 struct QuantizationReport {

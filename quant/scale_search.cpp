@@ -66,7 +66,8 @@ class Candidates {
         if (metric.compensates()) {
             for (const SiteMetric::Block& block : metric.blocks) {
                 for (int64_t k = 0; k < block.metric.size; ++k)
-                    d[static_cast<size_t>(block.first + k)] = std::sqrt(block.metric.d[static_cast<size_t>(k)]);
+                    d[static_cast<size_t>(block.first + k)] =
+                        std::sqrt(block.metric.d[static_cast<size_t>(k)]);
             }
         }
         m_deviation = sharedMeans(std::move(d), shared);
@@ -107,12 +108,14 @@ std::string ScaleChoice::text() const {
     if (scale.empty()) return "none";
     static constexpr const char* kNames[] = {"none", "activation", "both", "deviation"};
     char text[48];
-    std::snprintf(text, sizeof text, "%s %.3g", kNames[static_cast<size_t>(family)], static_cast<double>(alpha));
+    std::snprintf(text, sizeof text, "%s %.3g", kNames[static_cast<size_t>(family)],
+                  static_cast<double>(alpha));
     return text;
 }
 
 ScaleChoice searchScale(const std::vector<ScaleSearchLinear>& linears, const SiteStatistics& statistics,
-                        const SiteMetric& metric, const ScaleSearchOptions& options, LinearQuantizer& quantizer) {
+                        const SiteMetric& metric, const ScaleSearchOptions& options,
+                        LinearQuantizer& quantizer) {
     const auto loss = [&](const std::vector<float>& scale) {
         double sum = 0;
         for (const ScaleSearchLinear& linear : linears) {
@@ -137,7 +140,8 @@ ScaleChoice searchScale(const std::vector<ScaleSearchLinear>& linears, const Sit
             ? std::vector<ScaleFamily>{ScaleFamily::activation, ScaleFamily::both, ScaleFamily::deviation}
             : std::vector<ScaleFamily>{ScaleFamily::activation};
     for (const ScaleFamily family : families) {
-        for (int i = family == ScaleFamily::both ? 0 : 1; i <= 7; ++i) attempt(family, static_cast<float>(i) / 7);
+        for (int i = family == ScaleFamily::both ? 0 : 1; i <= 7; ++i)
+            attempt(family, static_cast<float>(i) / 7);
     }
     if (options.secondPass && best.family != ScaleFamily::identity) {
         for (const float step : {1.0f / 14, 1.0f / 28}) {

@@ -1,5 +1,5 @@
-// AWQ's scales (Lin et al. 2023): inputs that matter are made larger before quantization and smaller before the
-// layer, so that their weights lose less.
+// AWQ's scales (Lin et al. 2023): inputs that matter are made larger before quantization and smaller before
+// the layer, so that their weights lose less.
 #pragma once
 
 #include <functional>
@@ -27,15 +27,15 @@ struct ScaleChoice {
 
 /// What the search needs to know of one linear that reads at the site.
 struct ScaleSearchLinear {
-    LinearInput input;            ///< with its rowScale, without an inputScale
-    std::vector<int64_t> rows;    ///< that are tried
-    double energy = 1;            ///< of their output
+    LinearInput input;          ///< with its rowScale, without an inputScale
+    std::vector<int64_t> rows;  ///< that are tried
+    double energy = 1;          ///< of their output
 };
 
 struct ScaleSearchOptions {
-    LinearEffort effort;           ///< what the loss of a candidate is measured with
-    bool allFamilies = true;       ///< else plain AWQ: `activation` alone
-    bool secondPass = true;        ///< a finer grid around the best
+    LinearEffort effort;      ///< what the loss of a candidate is measured with
+    bool allFamilies = true;  ///< else plain AWQ: `activation` alone
+    bool secondPass = true;   ///< a finer grid around the best
     /// Inputs that must share a scale: input j has that of scale number shared[j]. Empty: each its own.
     std::vector<int> shared;
     /// Whether a candidate can be folded into what comes before the site.
@@ -44,6 +44,7 @@ struct ScaleSearchOptions {
 
 /// Tries a grid of exponents for every family, the identity among them.
 ScaleChoice searchScale(const std::vector<ScaleSearchLinear>& linears, const SiteStatistics& statistics,
-                        const SiteMetric& metric, const ScaleSearchOptions& options, LinearQuantizer& quantizer);
+                        const SiteMetric& metric, const ScaleSearchOptions& options,
+                        LinearQuantizer& quantizer);
 
 }  // namespace edgechat::quant

@@ -47,7 +47,11 @@ class LayerSmoother {
     LayerSmoother(const ModelConfig& config, const LayerWeights& layer,
                   std::map<InputSite, SiteStatistics> statistics, inference::cpu::ThreadPool& pool,
                   DenseProduct& product)
-        : m_config(config), m_layer(layer), m_statistics(std::move(statistics)), m_pool(pool), m_product(product) {}
+        : m_config(config),
+          m_layer(layer),
+          m_statistics(std::move(statistics)),
+          m_pool(pool),
+          m_product(product) {}
 
     QuantizedLayer run() {
         m_result.output.attentionNorm = m_layer.attentionNorm;
@@ -74,7 +78,8 @@ class LayerSmoother {
     }
 
     /// s_j = max|X_j|^alpha / max|W_j|^(1 - alpha)
-    std::vector<float> smoothing(const std::vector<LinearRole>& roles, const SiteStatistics& statistics) const {
+    std::vector<float> smoothing(const std::vector<LinearRole>& roles,
+                                 const SiteStatistics& statistics) const {
         std::vector<float> weight(static_cast<size_t>(statistics.size), kSmallest), row(weight.size());
         for (const LinearRole role : roles) {
             const DenseLinear& linear = m_layer.at(role);
@@ -107,8 +112,8 @@ class LayerSmoother {
                            [&](int i, int) { roundRow(w.data() + i * columns, columns, nullptr); });
         const auto outputs = static_cast<int64_t>(rows.size());
         std::vector<float> y(static_cast<size_t>(tokens * outputs));
-        m_product.timesTransposed(MatrixView(x.data(), tokens, columns), MatrixView(w.data(), outputs, columns), 1, 0,
-                                  y.data(), outputs);
+        m_product.timesTransposed(MatrixView(x.data(), tokens, columns),
+                                  MatrixView(w.data(), outputs, columns), 1, 0, y.data(), outputs);
         const std::vector<float> exact = scaledRows(linear, rows, {});
         m_product.timesTransposed(statistics.heldOutView(), MatrixView(exact.data(), outputs, columns), -1, 1,
                                   y.data(), outputs);
@@ -117,7 +122,8 @@ class LayerSmoother {
         return sum / static_cast<double>(std::max<int64_t>(tokens, 1));
     }
 
-    double energyOf(const DenseLinear& linear, std::span<const int64_t> rows, const SiteStatistics& statistics) {
+    double energyOf(const DenseLinear& linear, std::span<const int64_t> rows,
+                    const SiteStatistics& statistics) {
         return LinearQuantizer(m_pool, m_product).outputEnergy(linear, rows, statistics.heldOutView());
     }
 
@@ -136,7 +142,8 @@ class LayerSmoother {
             report.groupSize = static_cast<int>(linear.columns());
             report.method = "int8";
             report.rtnError = errorOf(linear, rows, {}, statistics) / energy;
-            report.error = scale.empty() ? report.rtnError : errorOf(linear, rows, scale, statistics) / energy;
+            report.error =
+                scale.empty() ? report.rtnError : errorOf(linear, rows, scale, statistics) / energy;
             plainSum += report.rtnError;
             smoothSum += report.error;
         }
@@ -150,7 +157,8 @@ class LayerSmoother {
         }
         for (const LinearRole role : roles) {
             LinearReport& report = m_reports[role];
-            report.scale = smooth ? "smooth " + std::to_string(smoothingStrength(m_config)).substr(0, 4) : "none";
+            report.scale =
+                smooth ? "smooth " + std::to_string(smoothingStrength(m_config)).substr(0, 4) : "none";
             if (!smooth) report.error = report.rtnError;
             if (norm != nullptr && !smooth) report.fallback = "no smoothing";
             const DenseLinear& linear = m_layer.at(role);

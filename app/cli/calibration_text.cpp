@@ -1,16 +1,21 @@
 #include "app/cli/calibration_text.h"
 
 // The assembler puts the files into the program as they are.
-#define EDGECHAT_EMBED(name)                                                                      \
-    asm(".section .rodata\n"                                                                     \
-        ".global edgechat_calibration_" #name "\n"                                               \
-        ".global edgechat_calibration_" #name "_end\n"                                           \
-        "edgechat_calibration_" #name ":\n"                                                      \
-        ".incbin \"" EDGECHAT_CALIBRATION "/" #name ".txt\"\n"                                   \
-        "edgechat_calibration_" #name "_end:\n"                                                  \
-        ".byte 0\n"                                                                              \
-        ".previous\n");                                                                          \
-    extern "C" const char edgechat_calibration_##name[];                                         \
+#define EDGECHAT_EMBED(name)                             \
+    asm(".section .rodata\n"                             \
+        ".global edgechat_calibration_" #name            \
+        "\n"                                             \
+        ".global edgechat_calibration_" #name            \
+        "_end\n"                                         \
+        "edgechat_calibration_" #name                    \
+        ":\n"                                            \
+        ".incbin \"" EDGECHAT_CALIBRATION "/" #name      \
+        ".txt\"\n"                                       \
+        "edgechat_calibration_" #name                    \
+        "_end:\n"                                        \
+        ".byte 0\n"                                      \
+        ".previous\n");                                  \
+    extern "C" const char edgechat_calibration_##name[]; \
     extern "C" const char edgechat_calibration_##name##_end[]
 
 EDGECHAT_EMBED(prose);

@@ -62,7 +62,8 @@ Result<quant::QuantizeRequest> readRequest(const Arguments& arguments, const Eng
     constexpr std::array<std::string_view, 3> kMethods = {"awq", "rtn", "smoothquant"};
     const Result<size_t> method = arguments.choice("--method", 0, kMethods);
     if (!method) return method.error();
-    request.recipe.method = std::array{quant::Method::awq, quant::Method::rtn, quant::Method::smoothquant}[*method];
+    request.recipe.method =
+        std::array{quant::Method::awq, quant::Method::rtn, quant::Method::smoothquant}[*method];
     constexpr std::array<std::string_view, 4> kGroups = {"auto", "32", "64", "128"};
     const Result<size_t> group = arguments.choice("--group-size", 0, kGroups);
     if (!group) return group.error();
@@ -159,14 +160,16 @@ Result<int> run(const Arguments& arguments, Output& output) {
 
     quant::QuantizeCallbacks callbacks;
     callbacks.onProgress = [&output](int done, int total, const std::string& detail) {
-        output.progress("quantize", static_cast<uint64_t>(done), static_cast<uint64_t>(total), "layers", detail);
+        output.progress("quantize", static_cast<uint64_t>(done), static_cast<uint64_t>(total), "layers",
+                        detail);
         return !interrupted();
     };
     callbacks.onMessage = [&output](const std::string& text) {
         output.clearProgress();
         output.message(text);
     };
-    const Result<quant::QuantizationReport> report = quant::quantize(**source, **tokenizer, *request, callbacks);
+    const Result<quant::QuantizationReport> report =
+        quant::quantize(**source, **tokenizer, *request, callbacks);
     output.clearProgress();
     if (!report) return report.error();
     if (!output.asJson()) {
@@ -185,8 +188,10 @@ Result<int> run(const Arguments& arguments, Output& output) {
 Command quantizeCommand() {
     const std::vector<Option> options = {
         {"--output", "DIR", "the folder to make"},
-        {"--method", "awq|rtn|smoothquant", "4 bits with care, 4 bits plainly, 8 bits for weights and activations (awq)"},
-        {"--group-size", "32|64|128|auto", "inputs that share a scale (auto: the largest that suits the model)"},
+        {"--method", "awq|rtn|smoothquant",
+         "4 bits with care, 4 bits plainly, 8 bits for weights and activations (awq)"},
+        {"--group-size", "32|64|128|auto",
+         "inputs that share a scale (auto: the largest that suits the model)"},
         {"--calibration", "FILE", "a text of the kind that the model will meet (EdgeChat's own)"},
         {"--samples", "N", "windows of the text to read (128, or 32 from 2 billion parameters on)"},
         {"--seed", "S", "moves the windows (0)"},
@@ -194,7 +199,8 @@ Command quantizeCommand() {
         {"--resume", "", "go on with an unfinished quantization"},
         {"--restart", "", "throw an unfinished quantization away"},
         {"--memory-limit", "BYTES", "resident memory to stay within (2500000000)"},
-        {"--without", "LIST", "leave parts of awq out: scale, families, value-scale, range, refit, gptq, joint"}};
+        {"--without", "LIST",
+         "leave parts of awq out: scale, families, value-scale, range, refit, gptq, joint"}};
     std::vector<Option> compute = computeOptions();
     for (Option& option : compute) {
         if (option.name == "--context") option.help = "tokens of a calibration window (512)";

@@ -1,5 +1,5 @@
-// The kernels of kernels.h in terms of the compiler's vectors, as wide as the translation unit's machine has them
-// (EDGECHAT_VECTOR_BYTES): GCC takes wider ones apart through memory.
+// The kernels of kernels.h in terms of the compiler's vectors, as wide as the translation unit's machine has
+// them (EDGECHAT_VECTOR_BYTES): GCC takes wider ones apart through memory.
 #pragma once
 
 #include <cstring>
@@ -65,8 +65,8 @@ Grid gridOf(F low, F high) {
 }
 
 struct Trial {
-    F loss;         // with the trial's own scale
-    F refitLoss;    // with refitScale
+    F loss;       // with the trial's own scale
+    F refitLoss;  // with refitScale
     F refitScale;
 };
 
@@ -184,8 +184,10 @@ void quantizeGroupAs(const GroupTask& task, GroupResult& result) {
             const Grid around{best.finalScale, best.grid.zero};
             consider<kCompensated, kMetric>(task, around, work, best);
             if (task.effort > 0) {
-                consider<kCompensated, kMetric>(task, {around.scale, clampCode(around.zero - 1.0f)}, work, best);
-                consider<kCompensated, kMetric>(task, {around.scale, clampCode(around.zero + 1.0f)}, work, best);
+                consider<kCompensated, kMetric>(task, {around.scale, clampCode(around.zero - 1.0f)}, work,
+                                                best);
+                consider<kCompensated, kMetric>(task, {around.scale, clampCode(around.zero + 1.0f)}, work,
+                                                best);
             }
         }
     }
@@ -199,7 +201,8 @@ void quantizeGroupAs(const GroupTask& task, GroupResult& result) {
         loss += error * error * task.d[k];
         store(result.values + k * kLanes, c * best.finalScale);
         const F code = c + best.grid.zero;
-        for (int lane = 0; lane < kLanes; ++lane) result.codes[k * kLanes + lane] = static_cast<uint8_t>(code[lane]);
+        for (int lane = 0; lane < kLanes; ++lane)
+            result.codes[k * kLanes + lane] = static_cast<uint8_t>(code[lane]);
     }
     store(result.scale, best.finalScale);
     store(result.zero, best.grid.zero);

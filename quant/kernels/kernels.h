@@ -1,13 +1,13 @@
-// The two inner loops of quantization, compiled once for each instruction set: choosing the 4-bit codes of one
-// group of inputs for several rows at once, and a piece of a dense product for machines without a BLAS.
+// The two inner loops of quantization, compiled once for each instruction set: choosing the 4-bit codes of
+// one group of inputs for several rows at once, and a piece of a dense product for machines without a BLAS.
 #pragma once
 
 #include <cstdint>
 
 namespace edgechat::quant {
 
-constexpr int kMostLanes = 16;   ///< rows that are quantized together, at most: see QuantizerKernels::lanes
-constexpr int kPanelRows = 4;    ///< rows of the left factor in one call of multiplyPanel
+constexpr int kMostLanes = 16;  ///< rows that are quantized together, at most: see QuantizerKernels::lanes
+constexpr int kPanelRows = 4;   ///< rows of the left factor in one call of multiplyPanel
 constexpr int kLargestGroup = 128;
 
 /// How the codes of a group are chosen.
@@ -23,8 +23,9 @@ enum class Rounding {
 struct GroupTask {
     const float* weights = nullptr;   ///< [g][lanes]
     const float* feedback = nullptr;  ///< [g][lanes], or null: zeros
-    const float* mTransposed = nullptr;  ///< [g][g]: row k holds m[i, k] for i < k; or null: M is the identity
-    const float* d = nullptr;            ///< [g]
+    const float* mTransposed =
+        nullptr;               ///< [g][g]: row k holds m[i, k] for i < k; or null: M is the identity
+    const float* d = nullptr;  ///< [g]
     int groupSize = 0;
     Rounding rounding = Rounding::nearest;
     bool searchRange = false;  ///< else the smallest and the largest weight, and zero, are the range

@@ -1,5 +1,5 @@
 // What is written is a Hugging Face folder that means what was given to the writer.
-#include "quant/checkpoint_writer.h"
+#include "quant/output/checkpoint_writer.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -12,7 +12,7 @@
 
 #include "inference/model/json_file.h"
 #include "inference/model/shard_index.h"
-#include "quant/output_names.h"
+#include "quant/output/output_names.h"
 #include "tests/data/hf_folder.h"
 #include "tests/data/test_files.h"
 #include "tests/inference/parity/parity_models.h"
@@ -461,6 +461,11 @@ TEST_F(CheckpointWriterTest, saysWhenTheSourceHasGone) {
     const Result<void> rest = writer->writeRest();
     ASSERT_FALSE(rest);
     EXPECT_EQ(rest.error().file, (m_model.path() / "model.safetensors").string());
+    fs::remove(m_model.path() / "tokenizer_config.json");
+    const Result<void> finished = writer->finish();
+    ASSERT_FALSE(finished);
+    EXPECT_EQ(finished.error().file, (m_model.path() / "tokenizer_config.json").string());
+    EXPECT_FALSE(fs::exists(out() / "config.json"));
 }
 
 // In a child, whose limit on the size of files stands for a full disk.

@@ -1,5 +1,5 @@
 // The packed words against AutoAWQ's rule.
-#include "quant/output_tensors.h"
+#include "quant/output/output_tensors.h"
 
 #include <gtest/gtest.h>
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "inference/model/checkpoint.h"
-#include "quant/checkpoint_writer.h"
+#include "quant/output/checkpoint_writer.h"
 
 namespace edgechat::testing {
 

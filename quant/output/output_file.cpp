@@ -1,4 +1,4 @@
-#include "quant/output_file.h"
+#include "quant/output/output_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "quant/output_tensors.h"
+#include "quant/output/output_tensors.h"
 
 #include <algorithm>
 #include <bit>

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "inference/result.h"
-#include "quant/output_names.h"
+#include "quant/output/output_names.h"
 
 namespace edgechat::quant {
 

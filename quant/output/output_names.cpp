@@ -1,4 +1,4 @@
-#include "quant/output_names.h"
+#include "quant/output/output_names.h"
 
 #include <algorithm>
 

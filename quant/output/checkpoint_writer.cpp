@@ -1,14 +1,14 @@
-#include "quant/checkpoint_writer.h"
+#include "quant/output/checkpoint_writer.h"
 
 #include <algorithm>
 #include <set>
 
-#include "quant/output_config.h"
-#include "quant/output_file.h"
-#include "quant/output_names.h"
-#include "quant/output_plan.h"
-#include "quant/output_tensors.h"
-#include "quant/output_tokenizer.h"
+#include "quant/output/output_config.h"
+#include "quant/output/output_file.h"
+#include "quant/output/output_names.h"
+#include "quant/output/output_plan.h"
+#include "quant/output/output_tensors.h"
+#include "quant/output/output_tokenizer.h"
 
 namespace edgechat::quant {
 
@@ -75,9 +75,11 @@ struct CheckpointWriter::State {
     OutputNames names;
     OutputPlan plan;
     nlohmann::ordered_json config;
-    std::vector<std::vector<RowPlace>> rows;  // by module
-    std::vector<std::unique_ptr<OutputFile>> files;
+    std::vector<std::string> copied = {};          // tokenizer files of a folder source
+    std::vector<std::vector<RowPlace>> rows = {};  // by module
+    std::vector<std::unique_ptr<OutputFile>> files = {};
     bool resumed = true;
+    std::set<size_t> touched = {};  // files written to since the last sync()
 
     Result<void> openFiles() {
         for (const PlannedFile& planned : plan.files) {
@@ -195,7 +197,6 @@ struct CheckpointWriter::State {
         return {};
     }
 
-    // Files that were written to since the last call.
     Result<void> sync() {
         for (const size_t file : touched) {
             if (Result<void> synced = files[file]->sync(); !synced) return synced;
@@ -203,8 +204,6 @@ struct CheckpointWriter::State {
         touched.clear();
         return {};
     }
-
-    std::set<size_t> touched;
 };
 
 Result<uint64_t> outputBytes(const Checkpoint& source, const OutputForm& form, uint64_t shardBytes) {
@@ -234,15 +233,12 @@ Result<std::unique_ptr<CheckpointWriter>> CheckpointWriter::create(const Checkpo
     }
     if (Result<void> made = makeFolder(folder); !made) return made.error();
     if (Result<void> cleared = clearFolder(folder, plan->output); !cleared) return cleared.error();
-    auto state = std::unique_ptr<State>(new State{source,
-                                                  folder,
-                                                  std::move(plan->names),
-                                                  std::move(plan->output),
-                                                  std::move(*config),
-                                                  {},
-                                                  {},
-                                                  true,
-                                                  {}});
+    std::unique_ptr<State> state(new State{.source = source,
+                                           .folder = folder,
+                                           .names = std::move(plan->names),
+                                           .plan = std::move(plan->output),
+                                           .config = std::move(*config)});
+    if (!source.tokenizer()) state->copied = filesToCopy(source.path());
     for (const OutputModule& module : state->names.modules)
         state->rows.push_back(moduleRows(source.config(), module));
     if (Result<void> opened = state->openFiles(); !opened) return opened.error();
@@ -309,7 +305,8 @@ Result<void> CheckpointWriter::writeRest(const WriteProgress& progress) {
 
 Result<void> CheckpointWriter::finish(const nlohmann::json& extra) {
     State& state = *m_state;
-    if (Result<void> written = writeTokenizer(state.source, state.folder); !written) return written;
+    if (Result<void> written = writeTokenizer(state.source, state.copied, state.folder); !written)
+        return written;
     if (const std::string index = state.plan.index(); !index.empty()) {
         if (Result<void> written = writeWholeFile(state.folder / kIndex, index); !written) return written;
     }

@@ -15,7 +15,7 @@
 
 #include "inference/model/checkpoint.h"
 #include "inference/result.h"
-#include "quant/quantized_matrix.h"
+#include "quant/output/quantized_matrix.h"
 
 namespace edgechat::quant {
 
@@ -70,8 +70,8 @@ class CheckpointWriter {
   public:
     /// Plans the files and makes them at full size with their headers. Where the folder holds exactly the
     /// files of this plan already, what is in them stays: the layers that were written before are still
-    /// there, and resumed() is true. Everything that the folder could not say is refused here, before any
-    /// work.
+    /// there, and resumed() is true. The folder is no model any more until finish(). Everything that the
+    /// folder could not say is refused here, before any work.
     /// @param source  must outlive the writer
     /// @param folder  is made if need be, with its parents
     static Result<std::unique_ptr<CheckpointWriter>> create(const inference::Checkpoint& source,

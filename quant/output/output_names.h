@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "inference/model/checkpoint.h"
-#include "quant/checkpoint_writer.h"
+#include "quant/output/checkpoint_writer.h"
 
 namespace edgechat::quant {
 

@@ -1,4 +1,4 @@
-#include "quant/output_plan.h"
+#include "quant/output/output_plan.h"
 
 #include <algorithm>
 #include <cstdio>

@@ -1,4 +1,4 @@
-#include "quant/output_config.h"
+#include "quant/output/output_config.h"
 
 #include <algorithm>
 #include <filesystem>

@@ -5,7 +5,7 @@
 
 #include "inference/model/checkpoint.h"
 #include "inference/result.h"
-#include "quant/output_names.h"
+#include "quant/output/output_names.h"
 
 namespace edgechat::quant {
 

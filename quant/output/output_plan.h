@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "quant/output_names.h"
+#include "quant/output/output_names.h"
 
 namespace edgechat::quant {
 
