@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "inference/model/tensor.h"
 
@@ -16,12 +17,12 @@ constexpr int64_t kSearchedRows = 256;
 constexpr float kLargestFolded = 0.25f * 65504;  // of a norm's weight, as NNCF bounds it
 
 /// What the scale of a site's inputs is folded into.
-enum class Fold { none, attentionNorm, mlpNorm, valueRows, upRows };
+enum class Fold { attentionNorm, mlpNorm, valueRows, upRows, divisor };
 
 struct Site {
     InputSite where;
     std::vector<LinearRole> roles;
-    Fold fold = Fold::none;
+    Fold fold = Fold::attentionNorm;
 };
 
 class LayerQuantizer {
@@ -84,9 +85,9 @@ class LayerQuantizer {
                     site.fold = Fold::valueRows;
                     break;
                 case InputSite::down:
-                    // act(gate) * up is linear in up; without a gate the activation lies between, and GELU is
-                    // not homogeneous.
-                    site.fold = m_config.gatedMlp ? Fold::upRows : Fold::none;
+                    // act(gate) * up is linear in up. Without a gate the activation, which is not
+                    // homogeneous, lies between: there the format has a divisor that is applied behind it.
+                    site.fold = m_config.gatedMlp ? Fold::upRows : Fold::divisor;
                     break;
             }
             if (!site.roles.empty()) sites.push_back(std::move(site));
@@ -94,12 +95,9 @@ class LayerQuantizer {
         return sites;
     }
 
-    LinearInput inputOf(LinearRole role) const {
-        LinearInput input;
-        input.weights = &m_layer.at(role);
+    std::span<const float> rowScale(LinearRole role) const {
         const auto found = m_rowScales.find(role);
-        if (found != m_rowScales.end()) input.rowScale = found->second;
-        return input;
+        return found == m_rowScales.end() ? std::span<const float>() : std::span<const float>(found->second);
     }
 
     LinearEffort effort(LinearMethod method, int level) const {
@@ -144,7 +142,8 @@ class LayerQuantizer {
             }
         };
         switch (where) {
-            case Fold::none:
+            case Fold::divisor:
+                m_result.output.activationScale = scale;
                 break;
             case Fold::attentionNorm:
                 divide(m_result.output.attentionNorm);
@@ -170,16 +169,16 @@ class LayerQuantizer {
     ScaleChoice chooseScale(const Site& site, const std::vector<LinearRole>& roles,
                             const SiteStatistics& statistics, const SiteMetric& metric) {
         const Ingredients& parts = m_recipe.ingredients;
-        const bool possible = m_recipe.method == Method::awq && parts.scale && site.fold != Fold::none &&
+        const bool possible = m_recipe.method == Method::awq && parts.scale &&
+                              (site.fold != Fold::divisor || m_config.architecture == "falcon") &&
                               (site.fold != Fold::valueRows || parts.valueScale);
         if (!possible) return {};
         std::vector<ScaleSearchLinear> linears;
         for (const LinearRole role : roles) {
             ScaleSearchLinear linear;
-            linear.input = inputOf(role);
-            linear.rows = someRows(linear.input.weights->rows(), kSearchedRows);
-            linear.energy =
-                m_quantizer.outputEnergy(*linear.input.weights, linear.rows, statistics.heldOutView());
+            const DenseLinear& weights = m_layer.at(role);
+            linear.rows = m_quantizer.prepare(weights, someRows(weights.rows(), kSearchedRows), &statistics);
+            linear.rowScale = rowScale(role);
             linears.push_back(std::move(linear));
         }
         ScaleSearchOptions options;
@@ -197,11 +196,11 @@ class LayerQuantizer {
 
     struct Judged {
         LinearMethod method = LinearMethod::nearest;
-        double heldOut = std::numeric_limits<double>::infinity();
+        double heldOut = std::numeric_limits<double>::infinity();  ///< relative to the outputs' energy
     };
 
     /// The method with the least error on the inputs kept aside; a plainer one where two are equal.
-    Judged judge(const LinearInput& input, std::span<const int64_t> rows, const SiteStatistics& statistics,
+    Judged judge(const PreparedRows& rows, const LinearScales& scales, const SiteStatistics& statistics,
                  const SiteMetric& metric) {
         std::vector<LinearMethod> methods = {LinearMethod::nearest};
         if (m_recipe.method == Method::awq) {
@@ -213,12 +212,39 @@ class LayerQuantizer {
         for (const LinearMethod method : methods) {
             const double loss =
                 m_quantizer
-                    .quantize(input, rows, metric, effort(method, 1), statistics.heldOutView(),
-                              static_cast<int64_t>(rows.size()), nullptr)
+                    .quantize(rows, scales, metric, effort(method, 1), statistics.heldOutView(), nullptr)
                     .heldOut;
             if (loss < best.heldOut) best = {method, loss};
         }
         return best;
+    }
+
+    /// Judges each linear. True if one came out worse than by plain rounding.
+    bool judgeAll(const std::vector<LinearRole>& roles, const ScaleChoice& choice,
+                  const SiteStatistics& statistics, const SiteMetric& metric,
+                  std::map<LinearRole, Judged>& judged) {
+        bool worse = false;
+        for (const LinearRole role : roles) {
+            const DenseLinear& weights = m_layer.at(role);
+            const std::vector<int64_t> some = someRows(weights.rows(), kReportedRows);
+            const PreparedRows plain = m_quantizer.prepare(weights, some, &statistics);
+            const double energy = std::max(plain.energy, 1e-30);
+            LinearReport& report = m_reports[role];
+            if (report.name.empty()) {
+                report.name = weights.info.name;
+                const LinearEffort nearest = {LinearMethod::nearest, false, false, 0};
+                report.rtnError =
+                    m_quantizer.quantize(plain, {}, metric, nearest, statistics.heldOutView(), nullptr)
+                        .heldOut /
+                    energy;
+            }
+            const LinearScales scales = {choice.scale, rowScale(role)};
+            Judged best = judge(plain, scales, statistics, metric);
+            best.heldOut /= energy;
+            judged[role] = best;
+            worse = worse || best.heldOut > report.rtnError;
+        }
+        return worse;
     }
 
     void quantizeSite(const Site& site) {
@@ -240,41 +266,16 @@ class LayerQuantizer {
             metric = factorSite(statistics, groupSize,
                                 m_recipe.method == Method::awq && m_recipe.ingredients.gptq, m_product);
             choice = chooseScale(site, quantized, statistics, metric);
-            std::map<LinearRole, double> plain, energy;
-            const auto judgeAll = [&] {
-                bool worse = false;
-                for (const LinearRole role : quantized) {
-                    LinearInput input = inputOf(role);
-                    const std::vector<int64_t> rows = someRows(input.weights->rows(), kReportedRows);
-                    if (plain.count(role) == 0) {
-                        plain[role] =
-                            m_quantizer
-                                .quantize(input, rows, metric, {LinearMethod::nearest, false, false, 0},
-                                          statistics.heldOutView(), static_cast<int64_t>(rows.size()),
-                                          nullptr)
-                                .heldOut;
-                        energy[role] =
-                            m_quantizer.outputEnergy(*input.weights, rows, statistics.heldOutView());
-                    }
-                    input.inputScale = choice.scale;
-                    judged[role] = judge(input, rows, statistics, metric);
-                    worse = worse || judged[role].heldOut > plain[role];
-                }
-                return worse;
-            };
             bool unscaled = false;
-            if (judgeAll() && !choice.scale.empty()) {
+            if (judgeAll(quantized, choice, statistics, metric, judged) && !choice.scale.empty()) {
                 choice = {};
                 unscaled = true;
-                judgeAll();
+                judgeAll(quantized, choice, statistics, metric, judged);
             }
             for (const LinearRole role : quantized) {
                 LinearReport& report = m_reports[role];
-                report.name = m_layer.at(role).info.name;
                 report.groupSize = groupSize;
-                const double all = std::max(energy[role], 1e-30);
-                report.rtnError = plain[role] / all;
-                report.error = judged[role].heldOut / all;
+                report.error = judged[role].heldOut;
                 report.method = linearMethodName(judged[role].method);
                 report.scale = choice.text();
                 const bool best = m_recipe.method == Method::rtn ||
@@ -285,16 +286,21 @@ class LayerQuantizer {
         }
         fold(site.fold, choice.scale);
         for (const LinearRole role : site.roles) {
-            LinearInput input = inputOf(role);
-            input.inputScale = choice.scale;
+            const DenseLinear& weights = m_layer.at(role);
+            const LinearScales scales = {choice.scale, rowScale(role)};
             OutputLinear& out = m_result.output.linears[role];
             if (judged.count(role) > 0) {
-                QuantizedMatrix matrix;
-                m_quantizer.quantize(input, someRows(input.weights->rows(), input.weights->rows()), metric,
-                                     effort(judged[role].method, 1), {}, 0, &matrix);
+                QuantizedMatrix matrix = emptyMatrix(weights.rows(), weights.columns(), groupSize);
+                for (int64_t first = 0; first < weights.rows(); first += kRowsAtOnce) {
+                    std::vector<int64_t> rows(
+                        static_cast<size_t>(std::min(kRowsAtOnce, weights.rows() - first)));
+                    std::iota(rows.begin(), rows.end(), first);
+                    m_quantizer.quantize(m_quantizer.prepare(weights, std::move(rows), nullptr), scales,
+                                         metric, effort(judged[role].method, 1), {}, &matrix);
+                }
                 out.weight = std::move(matrix);
             } else {
-                out.weight = dense(input);
+                out.weight = dense(weights, scales);
                 LinearReport& report = m_reports[role];
                 report.name = m_layer.at(role).info.name;
                 report.method = "fp16";
@@ -303,16 +309,16 @@ class LayerQuantizer {
         }
     }
 
-    static DenseMatrix dense(const LinearInput& input) {
+    static DenseMatrix dense(const DenseLinear& weights, const LinearScales& scales) {
         DenseMatrix matrix;
-        matrix.rows = input.weights->rows();
-        matrix.columns = input.weights->columns();
+        matrix.rows = weights.rows();
+        matrix.columns = weights.columns();
         std::vector<float> row(static_cast<size_t>(matrix.columns));
         for (int64_t i = 0; i < matrix.rows; ++i) {
-            input.weights->expandRow(i, row.data());
-            const float rowScale = input.rowScale.empty() ? 1 : input.rowScale[static_cast<size_t>(i)];
+            weights.expandRow(i, row.data());
+            const float rowScale = scales.row.empty() ? 1 : scales.row[static_cast<size_t>(i)];
             for (size_t k = 0; k < row.size(); ++k) {
-                const float scale = input.inputScale.empty() ? rowScale : rowScale * input.inputScale[k];
+                const float scale = scales.input.empty() ? rowScale : rowScale * scales.input[k];
                 matrix.values.push_back(inference::floatToHalf(row[k] * scale));
             }
         }

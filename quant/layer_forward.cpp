@@ -5,6 +5,7 @@
 
 #include "inference/model/alibi.h"
 #include "inference/model/rope.h"
+#include "quant/int8_rounding.h"
 
 namespace edgechat::quant {
 
@@ -93,6 +94,14 @@ void LayerForward::normalize(const float* x, const OutputNorm& norm, int64_t tok
 /// y[T, rows] = or += x[T, columns] W^T + b, W expanded in tiles of rows.
 void LayerForward::apply(const DenseLinear& linear, const float* x, int64_t tokens, float* y, bool add) {
     const int64_t rows = linear.rows(), columns = linear.columns();
+    if (linear.info.type == inference::TensorType::int8) {
+        // W8A8: the engine rounds each token's inputs to 8 bits.
+        m_rounded.assign(x, x + tokens * columns);
+        m_pool.parallelFor(static_cast<int>(tokens), [&](int t, int) {
+            roundToInt8(m_rounded.data() + t * columns, columns, nullptr);
+        });
+        x = m_rounded.data();
+    }
     const int64_t rowsAtOnce = std::clamp<int64_t>(kTileFloats / columns, 1, rows);
     m_tile.resize(static_cast<size_t>(rowsAtOnce * columns));
     for (int64_t first = 0; first < rows; first += rowsAtOnce) {
@@ -171,6 +180,13 @@ void LayerForward::attend(int64_t tokens) {
     }
 }
 
+void LayerForward::head(const OutputNorm& norm, const DenseLinear& head, const float* x, int64_t tokens,
+                        float* logits) {
+    m_xn.resize(std::max(m_xn.size(), static_cast<size_t>(tokens * m_config.hidden)));
+    normalize(x, norm, tokens, m_xn.data());
+    apply(head, m_xn.data(), tokens, logits, false);
+}
+
 bool LayerForward::run(const LayerWeights& layer, int64_t windows, float* x, const InputVisitor& visit) {
     const int64_t hidden = m_config.hidden, ffn = m_config.ffn;
     const int64_t most = std::min(windows, windowsAtOnce(m_window)) * m_window;
@@ -216,6 +232,10 @@ bool LayerForward::run(const LayerWeights& layer, int64_t windows, float* x, con
                 m_h[index] = m_config.gatedMlp ? active * m_up[index] : active;
             }
         });
+        if (!layer.activationScale.empty()) {
+            for (int64_t i = 0; i < tokens * ffn; ++i)
+                m_h[static_cast<size_t>(i)] /= layer.activationScale[static_cast<size_t>(i % ffn)];
+        }
         visit(InputSite::down, MatrixView(m_h.data(), tokens, ffn), first);
         apply(layer.at(LinearRole::down), m_h.data(), tokens, residual, true);
         for (int64_t i = 0; i < tokens * hidden && finite; ++i) finite = std::isfinite(residual[i]);

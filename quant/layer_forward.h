@@ -36,6 +36,9 @@ class LayerForward {
     /// @return false when `visit` or the computation met a value that is no finite number
     bool run(const LayerWeights& layer, int64_t windows, float* x, const InputVisitor& visit);
 
+    /// logits[tokens, vocab] of the residual stream x[tokens, hidden] behind the last layer
+    void head(const OutputNorm& norm, const DenseLinear& head, const float* x, int64_t tokens, float* logits);
+
     /// Floats that run() keeps beside x and the weights.
     static int64_t scratchFloats(const inference::ModelConfig& config, int window);
 
@@ -52,6 +55,7 @@ class LayerForward {
     std::vector<float> m_cosines, m_sines;  // [window, headSize / 2]
     std::vector<float> m_slopes;            // [heads], ALiBi only
     std::vector<float> m_tile;              // rows of a matrix in fp32
+    std::vector<float> m_rounded;           // inputs of an 8-bit matrix
     std::vector<float> m_xn, m_q, m_k, m_v, m_a, m_h, m_up;
 };
 

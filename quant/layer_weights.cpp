@@ -1,5 +1,7 @@
 #include "quant/layer_weights.h"
 
+#include <cstring>
+
 namespace edgechat::quant {
 
 using inference::Checkpoint;
@@ -8,8 +10,6 @@ using inference::LinearTensors;
 using inference::NormTensors;
 using inference::TensorInfo;
 using inference::TensorType;
-
-namespace {
 
 Result<OutputNorm> readNorm(const Checkpoint& source, const NormTensors& tensors) {
     OutputNorm norm;
@@ -23,7 +23,19 @@ Result<OutputNorm> readNorm(const Checkpoint& source, const NormTensors& tensors
     return norm;
 }
 
-}  // namespace
+Result<DenseLinear> readLinear(const Checkpoint& source, const LinearTensors& tensors) {
+    DenseLinear dense;
+    dense.info = tensors.weight;
+    dense.stored.resize(tensors.weight.bytes);
+    if (Result<void> read = source.readRows(tensors.weight, 0, tensors.weight.rows, dense.stored.data());
+        !read)
+        return read.error();
+    if (!tensors.bias) return dense;
+    Result<std::vector<float>> bias = source.readVector(*tensors.bias);
+    if (!bias) return bias.error();
+    dense.bias = std::move(*bias);
+    return dense;
+}
 
 void DenseLinear::expandRow(int64_t row, float* out) const {
     inference::dequantizeRow(info, stored.data() + static_cast<uint64_t>(row) * info.rowBytes(), out);
@@ -51,16 +63,69 @@ Result<LayerWeights> readLayer(const Checkpoint& source, int layer) {
     for (const LinearRole role : kLinearRoles) {
         const LinearTensors* linear = linearOf(tensors, role);
         if (linear == nullptr) continue;
+        Result<DenseLinear> dense = readLinear(source, *linear);
+        if (!dense) return dense.error();
+        weights.linears[role] = std::move(*dense);
+    }
+    return weights;
+}
+
+LayerWeights asWeights(const OutputLayer& layer) {
+    LayerWeights weights;
+    weights.attentionNorm = layer.attentionNorm;
+    weights.mlpNorm = layer.mlpNorm;
+    weights.activationScale = layer.activationScale;
+    for (const auto& [role, linear] : layer.linears) {
         DenseLinear& dense = weights.linears[role];
-        dense.info = linear->weight;
-        dense.stored.resize(linear->weight.bytes);
-        if (Result<void> read = source.readRows(linear->weight, 0, linear->weight.rows, dense.stored.data());
-            !read)
-            return read.error();
-        if (!linear->bias) continue;
-        Result<std::vector<float>> bias = source.readVector(*linear->bias);
-        if (!bias) return bias.error();
-        dense.bias = std::move(*bias);
+        dense.bias = linear.bias;
+        TensorInfo& info = dense.info;
+        std::visit(
+            [&](const auto& matrix) {
+                info.rows = matrix.rows;
+                info.columns = matrix.columns;
+                using Matrix = std::decay_t<decltype(matrix)>;
+                if constexpr (std::is_same_v<Matrix, QuantizedMatrix>) {
+                    info.type = TensorType::int4;
+                    info.groupSize = matrix.groupSize;
+                } else if constexpr (std::is_same_v<Matrix, Int8Matrix>) {
+                    info.type = TensorType::int8;
+                    info.groupSize = static_cast<int>(matrix.columns);
+                } else {
+                    info.type = TensorType::f16;
+                }
+                info.bytes = static_cast<uint64_t>(info.rows) * info.rowBytes();
+                dense.stored.resize(info.bytes);
+                std::byte* out = dense.stored.data();
+                const auto put = [&out](const void* from, size_t bytes) {
+                    std::memcpy(out, from, bytes);
+                    out += bytes;
+                };
+                for (int64_t row = 0; row < matrix.rows; ++row) {
+                    const auto first = static_cast<size_t>(row * matrix.columns);
+                    if constexpr (std::is_same_v<Matrix, QuantizedMatrix>) {
+                        const auto g = static_cast<size_t>(matrix.groupSize);
+                        const auto groups = static_cast<size_t>(matrix.groups());
+                        for (size_t group = 0; group < groups; ++group) {
+                            const size_t at = static_cast<size_t>(row) * groups + group;
+                            const float scale = inference::halfToFloat(matrix.scales[at]);
+                            const float zero = matrix.zeros[at];
+                            put(&scale, 4);
+                            put(&zero, 4);
+                            const uint8_t* codes = matrix.codes.data() + first + group * g;
+                            for (size_t i = 0; i < g; i += 2) {
+                                const auto both = static_cast<uint8_t>(codes[i] | codes[i + 1] << 4);
+                                put(&both, 1);
+                            }
+                        }
+                    } else if constexpr (std::is_same_v<Matrix, Int8Matrix>) {
+                        put(&matrix.scales[static_cast<size_t>(row)], 4);
+                        put(matrix.codes.data() + first, static_cast<size_t>(matrix.columns));
+                    } else {
+                        put(matrix.values.data() + first, static_cast<size_t>(matrix.columns) * 2);
+                    }
+                }
+            },
+            linear.weight);
     }
     return weights;
 }

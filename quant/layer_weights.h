@@ -16,7 +16,7 @@ namespace edgechat::quant {
 constexpr std::array<LinearRole, 7> kLinearRoles = {LinearRole::query,  LinearRole::key,  LinearRole::value,
                                                     LinearRole::output, LinearRole::gate, LinearRole::up,
                                                     LinearRole::down};
-/// A matrix [rows, columns] in 16 or 32 bits an element.
+/// A matrix [rows, columns] as it is stored, in any type that rows can be expanded from.
 struct DenseLinear {
     inference::TensorInfo info;
     std::vector<std::byte> stored;
@@ -33,13 +33,20 @@ struct LayerWeights {
     OutputNorm attentionNorm;
     std::optional<OutputNorm> mlpNorm;
     std::map<LinearRole, DenseLinear> linears;
+    std::vector<float> activationScale;  ///< [ffn]; empty: ones
 
     const DenseLinear& at(LinearRole role) const { return linears.at(role); }
     bool has(LinearRole role) const { return linears.count(role) > 0; }
 };
 
+Result<OutputNorm> readNorm(const inference::Checkpoint& source, const inference::NormTensors& tensors);
+Result<DenseLinear> readLinear(const inference::Checkpoint& source, const inference::LinearTensors& tensors);
+
 /// Fails with ErrorCode::badInput where a value is an infinity or a NaN, or the file was cut short.
 Result<LayerWeights> readLayer(const inference::Checkpoint& source, int layer);
+
+/// A quantized layer as one that can be computed with: the rows of its matrices in the engine's own forms.
+LayerWeights asWeights(const OutputLayer& layer);
 
 /// Whether all linear layers are in F32, F16 or BF16; else an error that names the first one that is not.
 Result<void> checkDense(const inference::Checkpoint& source);

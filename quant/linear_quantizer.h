@@ -32,11 +32,21 @@ struct SiteMetric {
 /// Takes over the Gram matrices.
 SiteMetric factorSite(SiteStatistics& statistics, int groupSize, bool whole, DenseProduct& product);
 
-/// Rows of W' = diag(rowScale) W diag(inputScale), the matrix that is stored.
-struct LinearInput {
-    const DenseLinear* weights = nullptr;
-    std::span<const float> inputScale;  ///< [columns]; empty: ones
-    std::span<const float> rowScale;    ///< [rows]; empty: ones
+/// Some rows of a linear layer, ready to be quantized again and again.
+struct PreparedRows {
+    std::vector<int64_t> rows;  ///< of the layer
+    int64_t columns = 0;
+    std::vector<float> weights;  ///< [rows, columns]
+    std::vector<float> outputs;  ///< [held-out tokens, rows] of the source; empty: not to be judged
+    double energy = 0;           ///< mean over tokens of the squared outputs, rows summed
+
+    int64_t count() const { return static_cast<int64_t>(rows.size()); }
+};
+
+/// The matrix that is stored is diag(row) W diag(input).
+struct LinearScales {
+    std::span<const float> input;  ///< [columns]; empty: ones
+    std::span<const float> row;    ///< [rows of the layer]; empty: ones
 };
 
 struct LinearEffort {
@@ -46,10 +56,11 @@ struct LinearEffort {
     int effort = 1;  ///< GroupTask::effort
 };
 
-/// Mean over the rows asked for, and tokens, of the squared error of the layer's output.
+/// Squared error of the layer's output, rows summed.
 struct LinearLoss {
-    double training = 0;  ///< in the metric; rows summed
-    double heldOut = 0;   ///< on the inputs kept aside; rows summed, mean over tokens
+    double training = 0;  ///< in the metric
+    double heldOut =
+        0;  ///< mean over the inputs kept aside, against the source's outputs; if rows have these
 };
 
 class LinearQuantizer {
@@ -57,34 +68,33 @@ class LinearQuantizer {
     LinearQuantizer(inference::cpu::ThreadPool& pool, DenseProduct& product)
         : m_pool(pool), m_product(product) {}
 
-    /// Quantizes the listed rows in this order.
-    /// @param heldOut  inputs [tokens, columns] to measure LinearLoss::heldOut on; no rows: not measured
-    /// @param heldOutRows  measure on the first so many of `rows`
-    /// @param out  null: only the loss is wanted; else holds all rows of the layer
-    LinearLoss quantize(const LinearInput& input, std::span<const int64_t> rows, const SiteMetric& metric,
-                        const LinearEffort& effort, const MatrixView& heldOut, int64_t heldOutRows,
-                        QuantizedMatrix* out);
+    /// @param statistics  with what is kept aside, or null: rows are not to be judged
+    PreparedRows prepare(const DenseLinear& weights, std::vector<int64_t> rows,
+                         const SiteStatistics* statistics);
 
-    /// Mean over tokens of the squared output of the listed rows on the inputs kept aside: what errors are
-    /// relative to.
-    double outputEnergy(const DenseLinear& weights, std::span<const int64_t> rows, const MatrixView& heldOut);
+    /// @param heldOut  inputs [tokens, columns] to measure LinearLoss::heldOut on, the tokens of
+    /// rows.outputs; no rows: not measured
+    /// @param out  null: only the loss is wanted; else has room for all rows of the layer
+    LinearLoss quantize(const PreparedRows& rows, const LinearScales& scales, const SiteMetric& metric,
+                        const LinearEffort& effort, const MatrixView& heldOut, QuantizedMatrix* out);
 
   private:
-    void quantizeTile(const LinearInput& input, std::span<const int64_t> rows, const SiteMetric& metric,
-                      const LinearEffort& effort, QuantizedMatrix* out, LinearLoss& loss);
-    void quantizeGroups(const LinearInput& input, std::span<const int64_t> rows, const SiteMetric& metric,
-                        const LinearEffort& effort, int64_t group, const float* mTransposed, const float* d,
-                        const float* feedback, QuantizedMatrix* out, std::vector<double>& losses);
-    /// sum of squares of heldOut errors^T, rows of `errors` summed
-    double squaredProduct(const MatrixView& heldOut, const MatrixView& errors);
+    void quantizeGroup(const PreparedRows& rows, const LinearScales& scales, const SiteMetric& metric,
+                       const LinearEffort& effort, int64_t group, const float* mTransposed, const float* d,
+                       const float* feedback, QuantizedMatrix* out, std::vector<double>& losses);
 
     inference::cpu::ThreadPool& m_pool;
     DenseProduct& m_product;
-    std::vector<float> m_weights;   // [rows of a tile, columns], scaled
-    std::vector<float> m_errors;    // [rows of a tile, columns], in the units of W
-    std::vector<float> m_feedback;  // [rows of a tile, groupSize]
+    std::vector<float>
+        m_errors;  // [rows, columns]: what was to be quantized less what it became, in units of W
+    std::vector<float> m_feedback;  // [rows, groupSize]
     std::vector<float> m_outputs;
 };
+
+constexpr int64_t kRowsAtOnce = 512;
+
+/// Room for a matrix of this shape.
+QuantizedMatrix emptyMatrix(int64_t rows, int64_t columns, int groupSize);
 
 /// All rows, or `count` of them spread evenly.
 std::vector<int64_t> someRows(int64_t rows, int64_t count);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "quant/evaluation.h"
 #include "quant/hidden_states.h"
 #include "quant/journal.h"
 #include "quant/kernels/kernels.h"
@@ -80,7 +81,7 @@ class Job {
             m_journal.seconds = before + secondsSince(begin);
             if (Result<void> saved = m_journal.save(m_journalFile); !saved) return saved.error();
             std::error_code ignored;
-            fs::remove(hiddenFile(layer), ignored);
+            for (const Stream stream : streams()) fs::remove(hiddenFile(stream, layer), ignored);
             m_source.dropPageCache();
         }
         Result<void> rest =
@@ -88,6 +89,7 @@ class Job {
         if (!rest) return rest.error().code == ErrorCode::interrupted ? interrupted(m_partial) : rest.error();
         QuantizationReport report =
             makeReport((*writer)->outputBytes(), before + secondsSince(begin), *product);
+        if (Result<void> evaluated = evaluate(report, pool, *product); !evaluated) return evaluated.error();
         if (Result<void> finished = finish(**writer, report); !finished) return finished.error();
         return report;
     }
@@ -102,7 +104,39 @@ class Job {
                m_callbacks.onProgress(static_cast<int>(m_journal.layers.size()), m_config.layers, detail);
     }
 
-    fs::path hiddenFile(int layer) const { return m_work / ("hidden-" + std::to_string(layer) + ".f32"); }
+    /// Residual streams that go through the layers side by side.
+    enum class Stream {
+        calibration,    ///< calibration windows in the source
+        judgeSource,    ///< windows of the evaluation text in the source
+        judgeQuantized  ///< the same in the quantized layers
+    };
+
+    std::vector<Stream> streams() const {
+        std::vector<Stream> all = {Stream::calibration};
+        if (m_judgeWindows.count() > 0) all.insert(all.end(), {Stream::judgeSource, Stream::judgeQuantized});
+        return all;
+    }
+
+    const CalibrationWindows& windowsOf(Stream stream) const {
+        return stream == Stream::calibration ? m_windows : m_judgeWindows;
+    }
+
+    /// The stream in front of a layer, or behind the last.
+    fs::path hiddenFile(Stream stream, int layer) const {
+        static constexpr const char* kNames[] = {"calibration", "judge-source", "judge-quantized"};
+        return m_work /
+               (std::string(kNames[static_cast<size_t>(stream)]) + "-" + std::to_string(layer) + ".f32");
+    }
+
+    Result<HiddenStates> openStream(Stream stream, int layer) const {
+        return HiddenStates::open(hiddenFile(stream, layer),
+                                  static_cast<int64_t>(windowsOf(stream).ids.size()), m_config.hidden);
+    }
+
+    Result<HiddenStates> createStream(Stream stream, int layer) const {
+        return HiddenStates::create(hiddenFile(stream, layer),
+                                    static_cast<int64_t>(windowsOf(stream).ids.size()), m_config.hidden);
+    }
 
     int window() const { return std::min(m_request.recipe.window, m_config.context); }
 
@@ -118,6 +152,20 @@ class Job {
         if (m_request.recipe.method == Method::awq || m_request.recipe.method == Method::smoothquant) {
             for (const std::string& warning : m_windows.warnings) say("warning: " + warning);
         }
+        if (!m_request.evaluation.empty()) {
+            Result<CalibrationWindows> judge = cutWindows(m_request.evaluation, m_request.evaluationName,
+                                                          m_tokenizer, m_windows.window, INT64_MAX, 0);
+            if (!judge) return judge.error();
+            if (judge->window != m_windows.window) {
+                return Error{ErrorCode::badInput,
+                             "the evaluation text is too short:",
+                             m_request.evaluationName,
+                             "",
+                             "less than two windows of " + std::to_string(m_windows.window) + " tokens",
+                             "a longer text"};
+            }
+            m_judgeWindows = std::move(*judge);
+        }
         Result<Plan> plan = makePlan(m_source, m_request.recipe, m_windows.count(), m_windows.window,
                                      m_request.threads, m_request.memoryLimit);
         if (!plan) return plan.error();
@@ -128,6 +176,9 @@ class Job {
             megabytes(m_plan.outputBytes) + " for the result and " + megabytes(m_plan.workBytes) +
             " meanwhile");
         m_identity = identityOf(m_source, m_request.recipe, m_windows, m_request.calibrationName);
+        if (m_judgeWindows.count() > 0)
+            m_identity["evaluation text"] =
+                m_request.evaluationName + ", " + std::to_string(m_judgeWindows.ids.size()) + " tokens";
         std::error_code error;
         uint64_t have = freeBytes(m_partial);
         if (m_request.start != Start::fresh && fs::exists(m_partial, error)) have += m_plan.outputBytes;
@@ -192,11 +243,14 @@ class Job {
     }
 
     Result<void> embed() {
-        const auto tokens = static_cast<int64_t>(m_windows.ids.size());
-        Result<HiddenStates> states = HiddenStates::create(hiddenFile(0), tokens, m_config.hidden);
-        if (!states) return states.error();
-        if (Result<void> embedded = embedTokens(m_source, m_windows, *states); !embedded) return embedded;
-        return states->keep();
+        for (const Stream stream : streams()) {
+            Result<HiddenStates> states = createStream(stream, 0);
+            if (!states) return states.error();
+            if (Result<void> embedded = embedTokens(m_source, windowsOf(stream), *states); !embedded)
+                return embedded;
+            if (Result<void> kept = states->keep(); !kept) return kept;
+        }
+        return {};
     }
 
     Result<void> quantizeLayer(int index, CheckpointWriter& writer, inference::cpu::ThreadPool& pool,
@@ -212,7 +266,8 @@ class Job {
         statisticsPlan.blocks = m_plan.blocks;
         statisticsPlan.gram = m_request.recipe.method != Method::smoothquant;
         StatisticsCollector collector(statisticsPlan, product);
-        if (Result<void> passed = forward(index, *layer, collector, pool, product); !passed) return passed;
+        LayerForward pass(m_config, m_windows.window, pool, product);
+        if (Result<void> passed = calibrate(index, *layer, collector, pass); !passed) return passed;
         if (!goOn(name + ": weights")) return interrupted(m_partial);
         const std::function<bool()> stopped = [this, &name] { return !goOn(name + ": weights"); };
         Result<QuantizedLayer> quantized =
@@ -225,6 +280,8 @@ class Job {
                                                                     : quantized.error();
         }
         if (Result<void> written = writer.writeLayer(index, quantized->output); !written) return written;
+        if (Result<void> followed = follow(index, *layer, quantized->output, pass); !followed)
+            return followed;
         m_journal.layers.push_back(std::move(quantized->report));
         double error = 0, rtn = 0;
         for (const LinearReport& linear : m_journal.layers.back()) {
@@ -239,46 +296,72 @@ class Job {
         return {};
     }
 
-    /// Reads the residual stream in front of the layer and writes the one behind it.
-    Result<void> forward(int index, const LayerWeights& layer, StatisticsCollector& collector,
-                         inference::cpu::ThreadPool& pool, DenseProduct& product) {
-        const auto tokens = static_cast<int64_t>(m_windows.ids.size());
-        Result<HiddenStates> before = HiddenStates::open(hiddenFile(index), tokens, m_config.hidden);
+    /// Takes the calibration windows through the source's layer and collects what its linear layers read.
+    Result<void> calibrate(int index, const LayerWeights& layer, StatisticsCollector& collector,
+                           LayerForward& pass) {
+        return advance(Stream::calibration, index, layer, pass,
+                       [&](InputSite site, const MatrixView& inputs, int64_t firstToken) {
+                           collector.add(site, inputs, firstToken);
+                       });
+    }
+
+    /// One stream through one layer.
+    Result<void> advance(Stream stream, int index, const LayerWeights& layer, LayerForward& pass,
+                         const InputVisitor& visit) {
+        Result<HiddenStates> before = openStream(stream, index);
         if (!before) return before.error();
-        const bool last = index + 1 == m_config.layers;
-        std::optional<HiddenStates> after;
-        if (!last) {
-            Result<HiddenStates> created =
-                HiddenStates::create(hiddenFile(index + 1), tokens, m_config.hidden);
-            if (!created) return created.error();
-            after = std::move(*created);
-        }
-        LayerForward pass(m_config, m_windows.window, pool, product);
-        const int64_t atOnce = std::max<int64_t>(1, 1024 / m_windows.window);
-        std::vector<float> x(static_cast<size_t>(atOnce * m_windows.window * m_config.hidden));
-        for (int64_t first = 0; first < m_windows.count(); first += atOnce) {
-            const int64_t count = std::min(atOnce, m_windows.count() - first);
-            const int64_t firstToken = first * m_windows.window, countTokens = count * m_windows.window;
-            if (Result<void> read = before->read(firstToken, countTokens, x.data()); !read) return read;
+        Result<HiddenStates> after = createStream(stream, index + 1);
+        if (!after) return after.error();
+        const CalibrationWindows& windows = windowsOf(stream);
+        const int64_t atOnce = std::max<int64_t>(1, 1024 / windows.window);
+        std::vector<float> x(static_cast<size_t>(atOnce * windows.window * m_config.hidden));
+        for (int64_t first = 0; first < windows.count(); first += atOnce) {
+            const int64_t count = std::min(atOnce, windows.count() - first);
+            const int64_t firstToken = first * windows.window, tokens = count * windows.window;
+            if (Result<void> read = before->read(firstToken, tokens, x.data()); !read) return read;
             const bool finite = pass.run(layer, count, x.data(),
                                          [&](InputSite site, const MatrixView& inputs, int64_t offset) {
-                                             collector.add(site, inputs, firstToken + offset);
+                                             visit(site, inputs, firstToken + offset);
                                          });
             if (!finite) {
                 return Error{ErrorCode::badInput,
                              "cannot quantize",
                              m_source.path().string(),
                              "layer " + std::to_string(index),
-                             "activations that are no finite numbers on the calibration text",
+                             "activations that are no finite numbers",
                              "weights that compute finite numbers; the model is damaged"};
             }
-            if (after) {
-                if (Result<void> written = after->write(firstToken, countTokens, x.data()); !written)
-                    return written;
-            }
-            if (!goOn("layer " + std::to_string(index + 1) + ": calibration")) return interrupted(m_partial);
+            if (Result<void> written = after->write(firstToken, tokens, x.data()); !written) return written;
+            if (!goOn("layer " + std::to_string(index + 1) + ": reading")) return interrupted(m_partial);
         }
-        return after ? after->keep() : Result<void>{};
+        return after->keep();
+    }
+
+    /// Takes the evaluation's streams through the layer.
+    Result<void> follow(int index, const LayerWeights& layer, const OutputLayer& output, LayerForward& pass) {
+        if (m_judgeWindows.count() == 0) return {};
+        const InputVisitor nobody = [](InputSite, const MatrixView&, int64_t) {};
+        if (Result<void> passed = advance(Stream::judgeSource, index, layer, pass, nobody); !passed)
+            return passed;
+        return advance(Stream::judgeQuantized, index, asWeights(output), pass, nobody);
+    }
+
+    Result<void> evaluate(QuantizationReport& report, inference::cpu::ThreadPool& pool,
+                          DenseProduct& product) {
+        if (m_judgeWindows.count() == 0) return {};
+        Result<HiddenStates> exact = openStream(Stream::judgeSource, m_config.layers);
+        if (!exact) return exact.error();
+        Result<HiddenStates> ours = openStream(Stream::judgeQuantized, m_config.layers);
+        if (!ours) return ours.error();
+        Result<Evaluation> evaluation = evaluateStreams(m_source, m_judgeWindows, *exact, *ours, pool,
+                                                        product, [this] { return !goOn("evaluation"); });
+        if (!evaluation) {
+            return evaluation.error().code == ErrorCode::interrupted ? interrupted(m_partial)
+                                                                     : evaluation.error();
+        }
+        evaluation->text = m_request.evaluationName;
+        report.evaluation = std::move(*evaluation);
+        return {};
     }
 
     QuantizationReport makeReport(uint64_t outputBytes, double seconds, const DenseProduct& product) const {
@@ -318,7 +401,7 @@ class Job {
     const QuantizeCallbacks& m_callbacks;
     const ModelConfig& m_config;
     const fs::path m_partial, m_work, m_journalFile;
-    CalibrationWindows m_windows;
+    CalibrationWindows m_windows, m_judgeWindows;
     Plan m_plan;
     Identity m_identity;
     Journal m_journal;

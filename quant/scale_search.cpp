@@ -13,18 +13,17 @@ constexpr float kSmallest = 1e-4f;
 /// neighbours'.
 std::vector<float> meanWeights(const std::vector<ScaleSearchLinear>& linears, int64_t size, int groupSize) {
     std::vector<double> sums(static_cast<size_t>(size));
-    std::vector<float> row(static_cast<size_t>(size));
     double rows = 0;
     for (const ScaleSearchLinear& linear : linears) {
-        for (const int64_t index : linear.rows) {
-            linear.input.weights->expandRow(index, row.data());
+        for (int64_t index = 0; index < linear.rows.count(); ++index) {
+            const float* row = linear.rows.weights.data() + index * size;
             for (int64_t first = 0; first < size; first += groupSize) {
                 float largest = 0;
                 for (int64_t j = first; j < first + groupSize; ++j)
-                    largest = std::max(largest, std::fabs(row[static_cast<size_t>(j)]));
+                    largest = std::max(largest, std::fabs(row[j]));
                 for (int64_t j = first; j < first + groupSize; ++j) {
                     sums[static_cast<size_t>(j)] +=
-                        static_cast<double>(std::fabs(row[static_cast<size_t>(j)]) / (largest + 1e-6f));
+                        static_cast<double>(std::fabs(row[j]) / (largest + 1e-6f));
                 }
             }
             rows += 1;
@@ -119,10 +118,9 @@ ScaleChoice searchScale(const std::vector<ScaleSearchLinear>& linears, const Sit
     const auto loss = [&](const std::vector<float>& scale) {
         double sum = 0;
         for (const ScaleSearchLinear& linear : linears) {
-            LinearInput input = linear.input;
-            input.inputScale = scale;
-            sum += quantizer.quantize(input, linear.rows, metric, options.effort, {}, 0, nullptr).training /
-                   std::max(linear.energy, 1e-30);
+            const LinearScales scales = {scale, linear.rowScale};
+            sum += quantizer.quantize(linear.rows, scales, metric, options.effort, {}, nullptr).training /
+                   std::max(linear.rows.energy, 1e-30);
         }
         return sum;
     };

@@ -27,9 +27,8 @@ struct ScaleChoice {
 
 /// What the search needs to know of one linear that reads at the site.
 struct ScaleSearchLinear {
-    LinearInput input;          ///< with its rowScale, without an inputScale
-    std::vector<int64_t> rows;  ///< that are tried
-    double energy = 1;          ///< of their output
+    PreparedRows rows;                ///< that are tried
+    std::span<const float> rowScale;  ///< LinearScales::row
 };
 
 struct ScaleSearchOptions {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quant/int8_rounding.h"
+
 namespace edgechat::quant {
 
 using inference::ModelConfig;
@@ -10,24 +12,6 @@ using inference::ModelConfig;
 namespace {
 
 constexpr float kSmallest = 1e-5f;
-constexpr float kLevels = 127;
-
-float largest(const float* values, int64_t count) {
-    float most = 0;
-    for (int64_t i = 0; i < count; ++i) most = std::max(most, std::fabs(values[i]));
-    return most;
-}
-
-/// Replaces a row by what 8 bits with one scale keep of it. Returns the scale.
-float roundRow(float* row, int64_t count, int8_t* codes) {
-    const float scale = std::max(largest(row, count), kSmallest) / kLevels;
-    for (int64_t i = 0; i < count; ++i) {
-        const float code = std::clamp(std::nearbyint(row[i] / scale), -kLevels, kLevels);
-        if (codes != nullptr) codes[i] = static_cast<int8_t>(code);
-        row[i] = code * scale;
-    }
-    return scale;
-}
 
 /// A matrix times diag(scale), rows as listed.
 std::vector<float> scaledRows(const DenseLinear& weights, std::span<const int64_t> rows,
@@ -105,11 +89,11 @@ class LayerSmoother {
         m_pool.parallelFor(static_cast<int>(tokens), [&](int t, int) {
             float* row = x.data() + static_cast<int64_t>(t) * columns;
             for (size_t j = 0; j < scale.size(); ++j) row[j] /= scale[j];
-            roundRow(row, columns, nullptr);
+            roundToInt8(row, columns, nullptr);
         });
         std::vector<float> w = scaledRows(linear, rows, scale);
         m_pool.parallelFor(static_cast<int>(rows.size()),
-                           [&](int i, int) { roundRow(w.data() + i * columns, columns, nullptr); });
+                           [&](int i, int) { roundToInt8(w.data() + i * columns, columns, nullptr); });
         const auto outputs = static_cast<int64_t>(rows.size());
         std::vector<float> y(static_cast<size_t>(tokens * outputs));
         m_product.timesTransposed(MatrixView(x.data(), tokens, columns),
@@ -124,7 +108,9 @@ class LayerSmoother {
 
     double energyOf(const DenseLinear& linear, std::span<const int64_t> rows,
                     const SiteStatistics& statistics) {
-        return LinearQuantizer(m_pool, m_product).outputEnergy(linear, rows, statistics.heldOutView());
+        return LinearQuantizer(m_pool, m_product)
+            .prepare(linear, std::vector<int64_t>(rows.begin(), rows.end()), &statistics)
+            .energy;
     }
 
     void quantizeSite(InputSite where, const std::vector<LinearRole>& roles) {
@@ -171,7 +157,7 @@ class LayerSmoother {
                 const int64_t index = i;
                 std::vector<float> row = scaledRows(linear, {&index, 1}, scale);
                 matrix.scales[static_cast<size_t>(i)] =
-                    roundRow(row.data(), matrix.columns, matrix.codes.data() + index * matrix.columns);
+                    roundToInt8(row.data(), matrix.columns, matrix.codes.data() + index * matrix.columns);
             });
             m_result.output.linears[role] = {std::move(matrix), linear.bias};
         }
