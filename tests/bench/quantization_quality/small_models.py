@@ -53,8 +53,8 @@ def make(name, out, steps, text):
     for file, data in {**files, "config.json": storage.json_bytes(values)}.items():
         with open(os.path.join(out, file), "wb") as written:
             written.write(data)
-    print(f"{out}: {sum(t.numel() for t in stored.values()) / 1e6:.1f} million parameters, {len(ids)} tokens of text, "
-          f"loss {loss:.2f}", flush=True)
+    parameters = sum(tensor.numel() for tensor in stored.values())
+    print(f"{out}: {parameters / 1e6:.1f} million parameters, {len(ids)} tokens of text, loss {loss:.2f}", flush=True)
 
 
 def main():
