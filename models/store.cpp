@@ -190,6 +190,8 @@ Result<StoreEntry> Store::importModel(const QString& fileOrFolder, const QString
     entry.context = checkpoint->context;
     entry.files = std::move(*files);
     entry.warnings = checkpoint->warnings;
+    if (QFileInfo(*source).isDir())
+        entry.quantizationReport = readQuantizationReport(*source, entry.warnings);
     entry.importedAt = QDateTime::currentDateTimeUtc();
     if (Result<void> written = writeDurably(work + u'/' + kRecordName, recordOf(entry)); !written) {
         return abandon(written.error());

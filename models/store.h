@@ -1,8 +1,9 @@
 // The store: the models that EdgeChat keeps, one folder each under modelsFolder(), which holds the checkpoint
-// and edgechat.json (where it came from, sha256, what it is).
+// and edgechat.json (where it came from, sha256, what it is, how it was quantized).
 #pragma once
 
 #include <QDateTime>
+#include <QJsonObject>
 #include <QString>
 #include <cstdint>
 #include <functional>
@@ -34,6 +35,7 @@ struct StoreEntry {
     std::vector<StoredFile> files;
     uint64_t bytes = 0;    ///< of `files` together
     QStringList warnings;  ///< the checkpoint's, when it was imported
+    QJsonObject quantizationReport;  ///< quant::toJson() of the report beside a quantized model, or empty
     QDateTime importedAt;
     bool damaged = false;  ///< only `name`, `folder` and `problem` can be relied on
     QString problem;       ///< why it is damaged, one sentence for a person

@@ -7,12 +7,18 @@
 #include <QJsonObject>
 #include <algorithm>
 
+#include "quant/report_file.h"
+
 namespace edgechat::models {
 namespace {
 
-constexpr qint64 kRecordBytes = qint64{1} << 20;
+constexpr qint64 kRecordBytes = qint64{16} << 20;
+// Written with an indentation it takes less than four times as much.
+constexpr size_t kReportBytes = size_t{2} << 20;
 // The checkpoint is the folder itself.
 const QString kFolder = QStringLiteral(".");
+// `quantization` is a short name here, where quantize writes its report under that key.
+const QString kReport = QString::fromLatin1(quant::kStoredReport);
 
 /// A name that cannot lead out of the model's folder.
 bool isFileName(const QString& name) {
@@ -95,6 +101,23 @@ Result<void> checkFiles(const StoreEntry& entry) {
 
 }  // namespace
 
+QJsonObject readQuantizationReport(const QString& folder, QStringList& warnings) {
+    const Result<std::optional<quant::QuantizationReport>> report =
+        quant::readReport(QFile::encodeName(folder).toStdString());
+    if (!report) {
+        warnings << QString::fromStdString(report.error().message());
+        return {};
+    }
+    if (!*report) return {};
+    // Only what the report is known to hold, so that the record stays small and flat.
+    const std::string text = toJson(**report).dump();
+    if (text.size() > kReportBytes) {
+        warnings << QStringLiteral("The report of its quantization is too large to be kept.");
+        return {};
+    }
+    return QJsonDocument::fromJson(QByteArray::fromStdString(text)).object();
+}
+
 QByteArray recordOf(const StoreEntry& entry) {
     // Sizes are strings of digits: a JSON number is a double and ends at 2^53.
     QJsonArray files;
@@ -104,18 +127,18 @@ QByteArray recordOf(const StoreEntry& entry) {
                                  {QStringLiteral("sha256"), file.sha256}});
     }
     const bool folder = entry.path == entry.folder;
-    const QJsonObject record = {
-        {QStringLiteral("version"), 2},
-        {QStringLiteral("checkpoint"), folder ? kFolder : QFileInfo(entry.path).fileName()},
-        {QStringLiteral("files"), files},
-        {QStringLiteral("origin"), entry.origin},
-        {QStringLiteral("importedAt"), entry.importedAt.toString(Qt::ISODate)},
-        {QStringLiteral("title"), entry.title},
-        {QStringLiteral("architecture"), entry.architecture},
-        {QStringLiteral("parameters"), QString::number(entry.parameters)},
-        {QStringLiteral("quantization"), entry.quantization},
-        {QStringLiteral("context"), entry.context},
-        {QStringLiteral("warnings"), QJsonArray::fromStringList(entry.warnings)}};
+    QJsonObject record = {{QStringLiteral("version"), 2},
+                          {QStringLiteral("checkpoint"), folder ? kFolder : QFileInfo(entry.path).fileName()},
+                          {QStringLiteral("files"), files},
+                          {QStringLiteral("origin"), entry.origin},
+                          {QStringLiteral("importedAt"), entry.importedAt.toString(Qt::ISODate)},
+                          {QStringLiteral("title"), entry.title},
+                          {QStringLiteral("architecture"), entry.architecture},
+                          {QStringLiteral("parameters"), QString::number(entry.parameters)},
+                          {QStringLiteral("quantization"), entry.quantization},
+                          {QStringLiteral("context"), entry.context},
+                          {QStringLiteral("warnings"), QJsonArray::fromStringList(entry.warnings)}};
+    if (!entry.quantizationReport.isEmpty()) record.insert(kReport, entry.quantizationReport);
     return QJsonDocument(record).toJson();
 }
 
@@ -151,6 +174,7 @@ StoreEntry readRecord(const QString& folder, const QString& name) {
     entry.context = std::max(0, record.value(QStringLiteral("context")).toInt());
     const QJsonArray warnings = record.value(QStringLiteral("warnings")).toArray();
     for (const QJsonValue& warning : warnings) entry.warnings << warning.toString();
+    entry.quantizationReport = record.value(kReport).toObject();
     if (Result<void> whole = checkFiles(entry); !whole) return damaged(whole.error());
     return entry;
 }

@@ -2,13 +2,19 @@
 #pragma once
 
 #include <QByteArray>
+#include <QJsonObject>
 #include <QString>
+#include <QStringList>
 
 #include "models/store.h"
 
 namespace edgechat::models {
 
 inline const QString kRecordName = QStringLiteral("edgechat.json");
+
+/// The report that `edgechat-cli quantize` left in a folder that is imported; empty when there is none. One
+/// that cannot be kept becomes a warning.
+QJsonObject readQuantizationReport(const QString& folder, QStringList& warnings);
 
 /// The record of an entry: version 2.
 QByteArray recordOf(const StoreEntry& entry);

@@ -6,7 +6,9 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/model_argument.h"
+#include "app/cli/quantization_text.h"
 #include "inference/model/packing.h"
+#include "quant/report_file.h"
 
 namespace edgechat::cli {
 
@@ -15,6 +17,7 @@ using namespace edgechat::inference;
 namespace {
 
 constexpr int kSmallestPlan = 512;  // tokens
+constexpr size_t kNameColumns = 14;
 
 /// 512, 1024, 2048, ... up to what the model was trained for, which is always the last.
 std::vector<int> contexts(int trained) {
@@ -117,7 +120,7 @@ nlohmann::json describe(const std::string& model, const Vocabulary& vocabulary, 
 }
 
 std::string line(std::string_view name, const std::string& value) {
-    return padded(name, 14) + value + '\n';
+    return padded(name, kNameColumns) + value + '\n';
 }
 
 std::string configText(const nlohmann::json& d) {
@@ -187,21 +190,32 @@ std::string tensorsText(const nlohmann::json& tensors) {
     return text;
 }
 
+/// What quantize left in the model's folder, if it made it.
+Result<std::optional<quant::QuantizationReport>> readReport(const Checkpoint& checkpoint) {
+    if (!std::filesystem::is_directory(checkpoint.path())) return std::optional<quant::QuantizationReport>();
+    return quant::readReport(checkpoint.path());
+}
+
 Result<int> run(const Arguments& arguments, Output& output) {
     const Result<EngineOptions> options = readEngineOptions(arguments);
     if (!options) return options.error();
     const std::string& model = arguments.operands()[0];
     const Result<Vocabulary> vocabulary = openVocabulary(model, Need::wholeModel);
     if (!vocabulary) return vocabulary.error();
-    const nlohmann::json description = describe(model, *vocabulary, options->kv);
-    for (const std::string& warning : vocabulary->checkpoint->warnings())
-        output.message("warning: " + warning);
+    nlohmann::json description = describe(model, *vocabulary, options->kv);
+    // A report says nothing that the model needs: a damaged one must not hide the rest.
+    const Result<std::optional<quant::QuantizationReport>> report = readReport(*vocabulary->checkpoint);
+    if (!report) description["warnings"].push_back(report.error().message());
+    const bool reported = report && *report;
+    description["quantization_report"] = reported ? toJson(**report) : nlohmann::json();
+    for (const nlohmann::json& warning : description["warnings"])
+        output.message("warning: " + warning.get<std::string>());
     if (output.asJson()) {
         output.writeJson(description);
     } else {
-        output.write(configText(description) + warningsText(description["warnings"]) +
-                     typesText(description["types"]) + memoryText(description["memory"]) +
-                     tensorsText(description["tensors"]));
+        output.write(configText(description) + (reported ? originText(**report, kNameColumns) : "") +
+                     warningsText(description["warnings"]) + typesText(description["types"]) +
+                     memoryText(description["memory"]) + tensorsText(description["tensors"]));
     }
     return kExitDone;
 }

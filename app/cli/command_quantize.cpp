@@ -11,6 +11,7 @@
 #include "app/cli/commands.h"
 #include "app/cli/interrupt.h"
 #include "app/cli/model_argument.h"
+#include "app/cli/quantization_text.h"
 #include "app/cli/text_input.h"
 #include "quant/quantize.h"
 
@@ -115,33 +116,10 @@ uint64_t peakResidentBytes() {
 }
 
 std::string toText(const quant::QuantizationReport& report, const std::string& output) {
-    std::string text;
-    double rtn = 0, error = 0;
-    size_t linears = 0, fallbacks = 0;
-    for (const auto& layer : report.layers) {
-        for (const quant::LinearReport& linear : layer) {
-            rtn += linear.rtnError;
-            error += linear.error;
-            ++linears;
-            fallbacks += linear.fallback.empty() ? 0 : 1;
-        }
-    }
-    const auto count = static_cast<double>(std::max<size_t>(linears, 1));
-    text += "written to     " + output + "\nsize           " + bytesText(report.outputBytes) + " from " +
-            bytesText(report.sourceBytes) + "\ntime           " + numberText(report.seconds, 1) +
-            " s\nerror          " + numberText(error / count, 5) + " of a linear layer's output, " +
-            numberText(rtn / count, 5) + " by rounding to nearest\n";
-    if (fallbacks > 0) {
-        text += "fallbacks      " + std::to_string(fallbacks) + " of " + std::to_string(linears) +
-                " linear layers took a simpler way\n";
-    }
-    if (report.evaluation) {
-        text += "perplexity     " + numberText(report.evaluation->perplexity, 4) + ", " +
-                numberText(report.evaluation->sourcePerplexity, 4) + " before\nmean KL        " +
-                numberText(report.evaluation->meanKld, 5) + " nats, same best token " +
-                numberText(report.evaluation->sameTop * 100, 2) + " %\n";
-    }
-    return text;
+    constexpr size_t kWidth = 15;  // columns
+    return padded("written to", kWidth) + output + '\n' + padded("size", kWidth) +
+           bytesText(report.outputBytes) + " from " + bytesText(report.sourceBytes) + '\n' +
+           padded("time", kWidth) + numberText(report.seconds, 1) + " s\n" + qualityText(report, kWidth);
 }
 
 Result<int> run(const Arguments& arguments, Output& output) {

@@ -46,9 +46,10 @@ std::string helpText(const std::vector<Command>& commands) {
     for (const Command& command : commands) {
         text += "  " + padded(command.name + ' ' + command.operands, 24) + ' ' + command.summary + '\n';
     }
-    text += "\nMODEL is a .gguf file";
 #ifdef EDGECHAT_HAS_STORE
-    text += " or a name that `list` shows";
+    text += "\nMODEL or SOURCE is a .gguf file, a Hugging Face folder or a name that `list` shows";
+#else
+    text += "\nMODEL or SOURCE is a .gguf file or a Hugging Face folder";
 #endif
     return text +
            ". `edgechat-cli COMMAND --help` lists a command's options; --version says which one this is.\n";

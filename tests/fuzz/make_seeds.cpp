@@ -30,6 +30,7 @@ int main(int count, char** arguments) {
         {"template", writeTemplateSeeds},
         {"safetensors", writeSafetensorsSeeds},
         {"config", writeConfigSeeds},
+        {"report", writeReportSeeds},
     };
     for (const auto& [subject, write] : subjects) {
         const std::filesystem::path folder = std::filesystem::path(arguments[1]) / subject;

@@ -15,6 +15,8 @@ bool writeTemplateSeeds(const std::filesystem::path& folder);
 bool writeSafetensorsSeeds(const std::filesystem::path& folder);
 /// The first byte says which file it is: c for config.json, q for quant_config.json, i for an index.
 bool writeConfigSeeds(const std::filesystem::path& folder);
+/// The first byte says which file it is: r for edgechat.json, j for a journal.
+bool writeReportSeeds(const std::filesystem::path& folder);
 
 /// One seed.
 bool writeSeed(const std::filesystem::path& path, const std::string& content);

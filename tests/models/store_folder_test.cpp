@@ -5,12 +5,14 @@
 #include <QCryptographicHash>
 #include <QDir>
 #include <QFile>
+#include <QJsonDocument>
 #include <QTemporaryDir>
 #include <QtTest>
 #include <memory>
 
 #include "models/checkpoint_summary.h"
 #include "models/store.h"
+#include "quant/report_file.h"
 
 using namespace edgechat;
 using namespace edgechat::models;
@@ -177,6 +179,64 @@ class StoreFolderTest : public QObject {
                  qPrintable(text));
         QVERIFY(store().list()[0].damaged);
         QVERIFY(bool(store().remove(QStringLiteral("mine"))));
+    }
+
+    void theReportOfAQuantizationStays() {
+        const QString folder = makeFolder();
+        const QByteArray report =
+            R"({"method":"awq","source":"big","source_bytes":1000,"output_bytes":300,"seconds":1.5,)"
+            R"("calibration":"a text","calibration_tokens":65536,"computed_with":"plain","layers":[{"name":"q",)"
+            R"("group_size":64,"rtn_error":0.5,"error":0.25,"method":"gptq","scale":"none","fallback":null}]})";
+        writeAll(folder + QStringLiteral("/edgechat.json"), "{\"format\":1,\"quantization\":" + report + "}");
+        const Result<StoreEntry> entry = store().importModel(folder, QStringLiteral("mine"));
+        QVERIFY2(bool(entry), entry ? "" : entry.error().message().c_str());
+        QVERIFY(!entry->damaged);
+        QCOMPARE(entry->quantization, QStringLiteral("AWQ INT4 g128"));
+        QCOMPARE(entry->warnings, m_found.warnings);
+        const QJsonObject expected = QJsonDocument::fromJson(report).object();
+        for (auto member = expected.begin(); member != expected.end(); ++member)
+            QCOMPARE(entry->quantizationReport.value(member.key()), member.value());
+        // The file is the store's record now; what is imported from there has the report as well.
+        const auto read = quant::readReport(entry->folder.toStdString());
+        QVERIFY(read && *read);
+        QCOMPARE((*read)->layers[0][0].groupSize, 64);
+        for (QString& file : m_found.files) file = entry->folder + u'/' + QFileInfo(file).fileName();
+        const Result<StoreEntry> again = store().importModel(entry->folder, QStringLiteral("again"));
+        QVERIFY2(bool(again), again ? "" : again.error().message().c_str());
+        QCOMPARE(again->quantizationReport, entry->quantizationReport);
+    }
+
+    void aReportThatIsNoneIsAWarning_data() {
+        QTest::addColumn<QByteArray>("content");
+        QTest::newRow("no JSON") << QByteArray("{");
+        QTest::newRow("other types") << QByteArray(R"({"quantization":{"method":4}})");
+        QTest::newRow("deep") << QByteArray(100'000, '[');
+    }
+    void aReportThatIsNoneIsAWarning() {
+        QFETCH(QByteArray, content);
+        const QString folder = makeFolder();
+        writeAll(folder + QStringLiteral("/edgechat.json"), content);
+        const Result<StoreEntry> entry = store().importModel(folder);
+        QVERIFY2(bool(entry), entry ? "" : entry.error().message().c_str());
+        QVERIFY(entry->quantizationReport.isEmpty());
+        QCOMPARE(entry->warnings.size(), m_found.warnings.size() + 1);
+        QVERIFY2(entry->warnings.last().contains(QStringLiteral("edgechat.json")),
+                 qPrintable(entry->warnings.last()));
+    }
+
+    void aReportLongerThanTheRecordMayBeIsLeftOut() {
+        const QString folder = makeFolder();
+        const QByteArray name(3'000'000, 'x');
+        writeAll(folder + QStringLiteral("/edgechat.json"),
+                 R"({"quantization":{"method":")" + name +
+                     R"(","source":"","source_bytes":1,"output_bytes":1,"seconds":1,"calibration":"",)"
+                     R"("calibration_tokens":1,"computed_with":"","layers":[]}})");
+        const Result<StoreEntry> entry = store().importModel(folder);
+        QVERIFY2(bool(entry), entry ? "" : entry.error().message().c_str());
+        QVERIFY(!entry->damaged);
+        QVERIFY(entry->quantizationReport.isEmpty());
+        QVERIFY2(entry->warnings.last().contains(QStringLiteral("too large")),
+                 qPrintable(entry->warnings.last()));
     }
 
     void aRecordCannotPointOutOfItsFolder() {

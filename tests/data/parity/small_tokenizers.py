@@ -62,13 +62,30 @@ def _json(value):
     return (json.dumps(value, indent=1) + "\n").encode()
 
 
-def _llama(text, vocab, control=(), template=None):
+def llama_files(text, vocab, control=(), template=None):
+    """A LLaMA tokenizer's files: name -> bytes."""
     config = {"add_bos_token": True, "add_eos_token": False, "bos_token": "<s>", "eos_token": "</s>",
               "unk_token": "<unk>", "legacy": False, "clean_up_tokenization_spaces": False,
               "tokenizer_class": "LlamaTokenizer"}
     if template:
         config["chat_template"] = template
     return {"tokenizer.model": _sentencepiece(text, vocab, list(control)), "tokenizer_config.json": _json(config)}
+
+
+def falcon_files(text, vocab):
+    """A Falcon tokenizer's files: name -> bytes."""
+    from tokenizers import Regex, pre_tokenizers
+
+    falcon = pre_tokenizers.Sequence([
+        pre_tokenizers.Punctuation(behavior="contiguous"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
+        pre_tokenizers.Digits(individual_digits=False),
+        pre_tokenizers.Split(Regex("[0-9][0-9][0-9]"), behavior="isolated")])
+    return {
+        "tokenizer.json": _byte_level(text, vocab, FALCON_SPECIAL, False, falcon),
+        "tokenizer_config.json": _json({
+            "add_prefix_space": False, "eos_token": "<|endoftext|>", "clean_up_tokenization_spaces": False,
+            "tokenizer_class": "PreTrainedTokenizerFast"})}
 
 
 def small_tokenizers(text):
@@ -79,16 +96,12 @@ def small_tokenizers(text):
     smollm = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level])
     llama3 = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(LLAMA3_PATTERN), behavior="isolated"),
                                       pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
-    falcon = pre_tokenizers.Sequence([
-        pre_tokenizers.Punctuation(behavior="contiguous"), byte_level,
-        pre_tokenizers.Digits(individual_digits=False),
-        pre_tokenizers.Split(Regex("[0-9][0-9][0-9]"), behavior="isolated")])
     bos = LLAMA3_SPECIAL[0]
     bos_first = processors.TemplateProcessing(single=f"{bos} $A", pair=f"{bos} $A {bos}:1 $B:1",
                                               special_tokens=[(bos, 320 - len(LLAMA3_SPECIAL))])
     return {
-        "llama": _llama(text, 384, template=LLAMA2_TEMPLATE),
-        "mistral3": _llama(text, 512, control=["[INST]", "[/INST]", "[TOOL_CALLS]"]),
+        "llama": llama_files(text, 384, template=LLAMA2_TEMPLATE),
+        "mistral3": llama_files(text, 512, control=["[INST]", "[/INST]", "[TOOL_CALLS]"]),
         "smollm": {
             "tokenizer.json": _byte_level(text, 320, SMOLLM_SPECIAL, False, smollm),
             "tokenizer_config.json": _json({
@@ -100,9 +113,5 @@ def small_tokenizers(text):
             "tokenizer_config.json": _json({
                 "bos_token": bos, "eos_token": "<|eot_id|>", "clean_up_tokenization_spaces": False,
                 "chat_template": LLAMA3_TEMPLATE, "tokenizer_class": "PreTrainedTokenizerFast"})},
-        "falcon": {
-            "tokenizer.json": _byte_level(text, 320, FALCON_SPECIAL, False, falcon),
-            "tokenizer_config.json": _json({
-                "add_prefix_space": False, "eos_token": "<|endoftext|>", "clean_up_tokenization_spaces": False,
-                "tokenizer_class": "PreTrainedTokenizerFast"})},
+        "falcon": falcon_files(text, 320),
     }

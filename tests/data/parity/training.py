@@ -22,8 +22,10 @@ def attention_kind(values):
     return "sdpa" if values.get("alibi") else "eager"
 
 
-def train(values, ids, steps, seed):
-    """values: config.json; ids: the training text. Returns ({tensor name: float32}, mean loss of the last tenth)."""
+def train(values, ids, steps, seed, peak_rate=LEARNING_RATE, count=BATCH, length=LENGTH):
+    """values: config.json; ids: the training text; count: windows of `length` tokens in a step.
+
+    Returns ({tensor name: float32}, mean loss of the last tenth)."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -39,16 +41,16 @@ def train(values, ids, steps, seed):
     decayed = [p for p in model.parameters() if p.dim() > 1]
     plain = [p for p in model.parameters() if p.dim() == 1]
     optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}],
-                                  lr=LEARNING_RATE, betas=(0.9, 0.98))
+                                  lr=peak_rate, betas=(0.9, 0.98))
     ids = torch.tensor(ids)
     losses = []
     for step in range(steps):
         warm = min(1.0, (step + 1) / 20)
-        rate = LEARNING_RATE * warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+        rate = peak_rate * warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / steps)))
         for group in optimizer.param_groups:
             group["lr"] = rate
-        starts = random.integers(0, len(ids) - LENGTH - 1, BATCH)
-        batch = torch.stack([ids[start:start + LENGTH] for start in starts])
+        starts = random.integers(0, len(ids) - length - 1, count)
+        batch = torch.stack([ids[start:start + length] for start in starts])
         loss = model(batch, labels=batch, use_cache=False).loss
         optimizer.zero_grad()
         loss.backward()
