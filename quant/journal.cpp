@@ -17,7 +17,8 @@ using nlohmann::json;
 
 namespace {
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
+constexpr const char* kCalibrationText = "calibration text";
 
 Error fileError(const char* what, const std::filesystem::path& file, int code) {
     Error error;
@@ -40,6 +41,11 @@ std::string hashOf(const void* data, size_t bytes) {
     return text.str();
 }
 
+/// What JSON keeps of a name, which may be any bytes.
+std::string asJson(const std::string& name) {
+    return json::parse(json(name).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
+}
+
 Error noJournal(const std::filesystem::path& file, std::string found) {
     return Error{ErrorCode::badInput, "cannot go on with the quantization in",
                  file.string(),       "",
@@ -54,7 +60,7 @@ Identity identityOf(const inference::Checkpoint& source, const Recipe& recipe,
     const auto addFile = [&identity](const std::filesystem::path& path) {
         struct stat status = {};
         if (::stat(path.c_str(), &status) != 0) return;
-        identity["source file " + path.filename().string()] =
+        identity["source file " + asJson(path.filename().string())] =
             std::to_string(status.st_size) + " bytes, changed " + std::to_string(status.st_mtim.tv_sec) +
             "." + std::to_string(status.st_mtim.tv_nsec);
     };
@@ -74,8 +80,8 @@ Identity identityOf(const inference::Checkpoint& source, const Recipe& recipe,
         if (!on) left += std::string(left.empty() ? "" : ",") + name;
     }
     identity["left out"] = left.empty() ? "nothing" : left;
-    identity["calibration text"] =
-        calibrationName + ", " + hashOf(windows.ids.data(), windows.ids.size() * sizeof(int));
+    identity[kCalibrationText] =
+        asJson(calibrationName) + ", " + hashOf(windows.ids.data(), windows.ids.size() * sizeof(int));
     return identity;
 }
 
@@ -118,7 +124,7 @@ Result<void> Journal::save(const std::filesystem::path& file) const {
                          {"identity", identity},
                          {"seconds", seconds},
                          {"layers", std::move(layerList)}};
-    return replaceFile(file, object.dump(1));
+    return replaceFile(file, object.dump(1, ' ', false, json::error_handler_t::replace));
 }
 
 Result<Journal> Journal::load(const std::filesystem::path& file) {
@@ -159,10 +165,14 @@ Result<void> Journal::checkSame(const Identity& now, const std::filesystem::path
                      found,
                      expected + " as when it began; --restart begins anew"};
     };
-    for (const auto& [name, value] : identity) {
-        const auto found = now.find(name);
-        if (found == now.end()) return differs(name, "none", value);
-        if (found->second != value) return differs(name, found->second, value);
+    // What the windows were cut from comes last: another seed, number or size gives other windows too.
+    for (const bool text : {false, true}) {
+        for (const auto& [name, value] : identity) {
+            if ((name == kCalibrationText) != text) continue;
+            const auto found = now.find(name);
+            if (found == now.end()) return differs(name, "none", value);
+            if (found->second != value) return differs(name, found->second, value);
+        }
     }
     for (const auto& [name, value] : now) {
         if (identity.count(name) == 0) return differs(name, value, "none");
