@@ -161,7 +161,8 @@ TEST_P(GroupKernel, roundsToNearest) {
                 for (int k = 0; k < size; ++k) {
                     const double weight = double{group.weights[group.at(k, lane)]};
                     const double level = std::clamp(weight / scale + double{result.zero[lane]}, 0.0, 15.0);
-                    ASSERT_NEAR(static_cast<double>(result.codes[group.at(k, lane)]), level, 0.5001) << "lane " << lane;
+                    ASSERT_NEAR(static_cast<double>(result.codes[group.at(k, lane)]), level, 0.5001)
+                        << "lane " << lane;
                 }
             }
         }

@@ -47,12 +47,12 @@ class QuantizeCrash : public CommandLine {
             *took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
                                                                           begin);
         EXPECT_EQ(outcome.code, 0) << outcome.errors;
-        std::map<std::string, std::string> content = model();
+        std::map<std::string, std::string> content = madeModel();
         fs::remove_all(out());
         return content;
     }
     /// The finished folder but for its leftovers: a kill may come between its naming and their removal.
-    std::map<std::string, std::string> model() const {
+    std::map<std::string, std::string> madeModel() const {
         std::map<std::string, std::string> content = contentOf(out());
         content.erase("work");
         return content;
@@ -98,7 +98,7 @@ TEST_F(QuantizeCrash, aKillAtAnyMomentCostsNoByte) {
             const Outcome resumed = run(words("--resume"));
             ASSERT_EQ(resumed.code, 0) << resumed.errors;
         }
-        ASSERT_TRUE(model() == expected);
+        ASSERT_TRUE(madeModel() == expected);
         EXPECT_FALSE(fs::exists(partial()));
         fs::remove_all(out());
     }
@@ -113,7 +113,7 @@ TEST_F(QuantizeCrash, norDoManyKillsOfOneJob) {
         const Outcome resumed = run(words("--resume"));
         ASSERT_EQ(resumed.code, 0) << resumed.errors;
     }
-    EXPECT_TRUE(model() == expected);
+    EXPECT_TRUE(madeModel() == expected);
 }
 
 /// RLIMIT_FSIZE stands for a full disk: a write beyond it fails with EFBIG.
@@ -132,7 +132,7 @@ TEST_F(QuantizeCrash, aFullDiskIsSaidAndCanBeResumed) {
         EXPECT_FALSE(fs::exists(partial() + "/config.json"));
         const Outcome resumed = run(words("--resume"));
         ASSERT_EQ(resumed.code, 0) << resumed.errors;
-        EXPECT_TRUE(model() == expected);
+        EXPECT_TRUE(madeModel() == expected);
         fs::remove_all(out());
     }
 }
