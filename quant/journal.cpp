@@ -60,7 +60,7 @@ Identity identityOf(const inference::Checkpoint& source, const Recipe& recipe,
     const auto addFile = [&identity](const std::filesystem::path& path) {
         struct stat status = {};
         if (::stat(path.c_str(), &status) != 0) return;
-        identity["source file " + asJson(path.filename().string())] =
+        identity["source file " + path.filename().string()] =
             std::to_string(status.st_size) + " bytes, changed " + std::to_string(status.st_mtim.tv_sec) +
             "." + std::to_string(status.st_mtim.tv_nsec);
     };
@@ -81,7 +81,7 @@ Identity identityOf(const inference::Checkpoint& source, const Recipe& recipe,
     }
     identity["left out"] = left.empty() ? "nothing" : left;
     identity[kCalibrationText] =
-        asJson(calibrationName) + ", " + hashOf(windows.ids.data(), windows.ids.size() * sizeof(int));
+        calibrationName + ", " + hashOf(windows.ids.data(), windows.ids.size() * sizeof(int));
     return identity;
 }
 
@@ -155,7 +155,9 @@ Result<Journal> Journal::load(const std::filesystem::path& file) {
     return journal;
 }
 
-Result<void> Journal::checkSame(const Identity& now, const std::filesystem::path& file) const {
+Result<void> Journal::checkSame(const Identity& given, const std::filesystem::path& file) const {
+    Identity now;
+    for (const auto& [name, value] : given) now[asJson(name)] = asJson(value);
     const auto differs = [&file](const std::string& name, const std::string& found,
                                  const std::string& expected) {
         return Error{ErrorCode::badInput,
