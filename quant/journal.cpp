@@ -155,9 +155,9 @@ Result<Journal> Journal::load(const std::filesystem::path& file) {
     return journal;
 }
 
-Result<void> Journal::checkSame(const Identity& given, const std::filesystem::path& file) const {
-    Identity now;
-    for (const auto& [name, value] : given) now[asJson(name)] = asJson(value);
+Result<void> Journal::checkSame(const Identity& now, const std::filesystem::path& file) const {
+    Identity current;
+    for (const auto& [name, value] : now) current[asJson(name)] = asJson(value);
     const auto differs = [&file](const std::string& name, const std::string& found,
                                  const std::string& expected) {
         return Error{ErrorCode::badInput,
@@ -171,12 +171,12 @@ Result<void> Journal::checkSame(const Identity& given, const std::filesystem::pa
     for (const bool text : {false, true}) {
         for (const auto& [name, value] : identity) {
             if ((name == kCalibrationText) != text) continue;
-            const auto found = now.find(name);
-            if (found == now.end()) return differs(name, "none", value);
+            const auto found = current.find(name);
+            if (found == current.end()) return differs(name, "none", value);
             if (found->second != value) return differs(name, found->second, value);
         }
     }
-    for (const auto& [name, value] : now) {
+    for (const auto& [name, value] : current) {
         if (identity.count(name) == 0) return differs(name, value, "none");
     }
     return {};
