@@ -100,6 +100,7 @@ ErrorMetric factorGram(Gram gram, DenseProduct& product) {
     const auto mean = static_cast<float>(sum / static_cast<double>(std::max<int64_t>(n, 1)));
     ErrorMetric metric;
     metric.size = n;
+    if (!std::isfinite(mean)) return metric;
     for (float damping = kFirstDamping; damping <= kMostDamping * 1.001f; damping *= 10) {
         if (damping > kFirstDamping) {
             for (int64_t i = 0; i < n; ++i) {
@@ -139,6 +140,7 @@ ErrorMetric factorBlock(const Gram& gram, int64_t first, int64_t count) {
     const double mean = sum / static_cast<double>(count);
     ErrorMetric metric;
     metric.size = count;
+    if (!std::isfinite(mean)) return metric;
     for (float damping = kFirstDamping; damping <= kMostDamping * 1.001f; damping *= 10) {
         for (int64_t i = 0; i < count; ++i) {
             for (int64_t j = i; j < count; ++j)

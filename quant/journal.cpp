@@ -17,7 +17,8 @@ using nlohmann::json;
 
 namespace {
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
+constexpr const char* kCalibrationText = "calibration text";
 
 Error fileError(const char* what, const std::filesystem::path& file, int code) {
     Error error;
@@ -38,6 +39,11 @@ std::string hashOf(const void* data, size_t bytes) {
     std::ostringstream text;
     text << std::hex << hash;
     return text.str();
+}
+
+/// What JSON keeps of a name, which may be any bytes.
+std::string asJson(const std::string& name) {
+    return json::parse(json(name).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
 }
 
 Error noJournal(const std::filesystem::path& file, std::string found) {
@@ -74,7 +80,7 @@ Identity identityOf(const inference::Checkpoint& source, const Recipe& recipe,
         if (!on) left += std::string(left.empty() ? "" : ",") + name;
     }
     identity["left out"] = left.empty() ? "nothing" : left;
-    identity["calibration text"] =
+    identity[kCalibrationText] =
         calibrationName + ", " + hashOf(windows.ids.data(), windows.ids.size() * sizeof(int));
     return identity;
 }
@@ -118,7 +124,7 @@ Result<void> Journal::save(const std::filesystem::path& file) const {
                          {"identity", identity},
                          {"seconds", seconds},
                          {"layers", std::move(layerList)}};
-    return replaceFile(file, object.dump(1));
+    return replaceFile(file, object.dump(1, ' ', false, json::error_handler_t::replace));
 }
 
 Result<Journal> Journal::load(const std::filesystem::path& file) {
@@ -150,6 +156,8 @@ Result<Journal> Journal::load(const std::filesystem::path& file) {
 }
 
 Result<void> Journal::checkSame(const Identity& now, const std::filesystem::path& file) const {
+    Identity current;
+    for (const auto& [name, value] : now) current[asJson(name)] = asJson(value);
     const auto differs = [&file](const std::string& name, const std::string& found,
                                  const std::string& expected) {
         return Error{ErrorCode::badInput,
@@ -159,12 +167,16 @@ Result<void> Journal::checkSame(const Identity& now, const std::filesystem::path
                      found,
                      expected + " as when it began; --restart begins anew"};
     };
-    for (const auto& [name, value] : identity) {
-        const auto found = now.find(name);
-        if (found == now.end()) return differs(name, "none", value);
-        if (found->second != value) return differs(name, found->second, value);
+    // What the windows were cut from comes last: another seed, number or size gives other windows too.
+    for (const bool text : {false, true}) {
+        for (const auto& [name, value] : identity) {
+            if ((name == kCalibrationText) != text) continue;
+            const auto found = current.find(name);
+            if (found == current.end()) return differs(name, "none", value);
+            if (found->second != value) return differs(name, found->second, value);
+        }
     }
-    for (const auto& [name, value] : now) {
+    for (const auto& [name, value] : current) {
         if (identity.count(name) == 0) return differs(name, value, "none");
     }
     return {};

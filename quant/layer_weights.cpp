@@ -1,5 +1,6 @@
 #include "quant/layer_weights.h"
 
+#include <cmath>
 #include <cstring>
 
 namespace edgechat::quant {
@@ -128,6 +129,24 @@ LayerWeights asWeights(const OutputLayer& layer) {
             linear.weight);
     }
     return weights;
+}
+
+Result<void> checkHalf(const LayerWeights& layer, const std::filesystem::path& path) {
+    constexpr float kLargestHalf = 65504;
+    for (const auto& [role, linear] : layer.linears) {
+        if (linear.info.type == TensorType::f16) continue;
+        std::vector<float> row(static_cast<size_t>(linear.columns()));
+        for (int64_t i = 0; i < linear.rows(); ++i) {
+            linear.expandRow(i, row.data());
+            for (const float weight : row) {
+                if (std::fabs(weight) <= kLargestHalf) continue;
+                return Error{ErrorCode::badInput,    "cannot quantize",
+                             path.string(),          "tensor " + linear.info.name,
+                             std::to_string(weight), "at most 65504, as fp16 holds"};
+            }
+        }
+    }
+    return {};
 }
 
 Result<void> checkDense(const Checkpoint& source) {

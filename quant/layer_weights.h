@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <filesystem>
 #include <optional>
 #include <vector>
 
@@ -47,6 +48,10 @@ Result<LayerWeights> readLayer(const inference::Checkpoint& source, int layer);
 
 /// A quantized layer as one that can be computed with: the rows of its matrices in the engine's own forms.
 LayerWeights asWeights(const OutputLayer& layer);
+
+/// Whether fp16 holds all weights of the layer; else an error that names the first matrix where it does not.
+/// @param path  of the source, for messages
+Result<void> checkHalf(const LayerWeights& layer, const std::filesystem::path& path);
 
 /// Whether all linear layers are in F32, F16 or BF16; else an error that names the first one that is not.
 Result<void> checkDense(const inference::Checkpoint& source);

@@ -3,6 +3,7 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 
@@ -37,6 +38,27 @@ Error interrupted(const fs::path& folder) {
                  "",
                  "",
                  "--resume to go on from the last finished layer"};
+}
+
+/// Inputs up to here have squares, and sums of them, that fp32 holds.
+constexpr float kLargestInput = 1e15f;
+
+bool measurable(const std::map<InputSite, SiteStatistics>& statistics) {
+    return std::all_of(statistics.begin(), statistics.end(), [](const auto& site) {
+        const std::vector<float>& largest = site.second.largestAbsolute;
+        return std::all_of(largest.begin(), largest.end(), [](float x) { return x <= kLargestInput; });
+    });
+}
+
+/// What a result depends on beside the recipe: where the Gram matrices were cut for want of memory.
+std::string partsText(const std::map<InputSite, int>& blocks) {
+    std::string text;
+    for (const auto& [site, parts] : blocks) {
+        constexpr std::array<const char*, 4> kNames = {"attention", "output", "mlp", "down"};
+        text += std::string(text.empty() ? "" : ", ") + kNames[static_cast<size_t>(site)] + " in " +
+                std::to_string(parts) + " parts";
+    }
+    return text.empty() ? "for whole Gram matrices" : "for Gram matrices of " + text;
 }
 
 /// Bytes that files in a folder's file system may still take; 0: unknown.
@@ -75,6 +97,14 @@ class Job {
             CheckpointWriter::create(m_source, m_partial, m_plan.form);
         if (!writer) return writer.error();
         const double before = m_journal.seconds;
+        // First, so that what is wrong with them costs no hours.
+        if (m_journal.layers.empty()) {
+            if (Result<void> rest = writeRest(**writer); !rest) return rest.error();
+        } else if (!(*writer)->resumed()) {
+            std::error_code ignored;
+            for (const fs::path& empty : weightsFiles()) fs::remove(empty, ignored);
+            return lostWeights();
+        }
         for (int layer = static_cast<int>(m_journal.layers.size()); layer < m_config.layers; ++layer) {
             if (Result<void> done = quantizeLayer(layer, **writer, pool, *product); !done)
                 return done.error();
@@ -84,9 +114,6 @@ class Job {
             for (const Stream stream : streams()) fs::remove(hiddenFile(stream, layer), ignored);
             m_source.dropPageCache();
         }
-        Result<void> rest =
-            (*writer)->writeRest([this](uint64_t, uint64_t) { return goOn("embedding and head"); });
-        if (!rest) return rest.error().code == ErrorCode::interrupted ? interrupted(m_partial) : rest.error();
         QuantizationReport report =
             makeReport((*writer)->outputBytes(), before + secondsSince(begin), *product);
         if (Result<void> evaluated = evaluate(report, pool, *product); !evaluated) return evaluated.error();
@@ -179,6 +206,7 @@ class Job {
         if (m_judgeWindows.count() > 0)
             m_identity["evaluation text"] =
                 m_request.evaluationName + ", " + std::to_string(m_judgeWindows.ids.size()) + " tokens";
+        m_identity["memory"] = partsText(m_plan.blocks);
         std::error_code error;
         uint64_t have = freeBytes(m_partial);
         if (m_request.start != Start::fresh && fs::exists(m_partial, error)) have += m_plan.outputBytes;
@@ -225,6 +253,7 @@ class Job {
                              std::to_string(journal->layers.size()),
                              "at most " + std::to_string(m_config.layers)};
             }
+            if (!journal->layers.empty() && weightsBytes() != m_plan.outputBytes) return lostWeights();
             m_journal = std::move(*journal);
             if (!m_journal.layers.empty())
                 say("goes on after layer " + std::to_string(m_journal.layers.size()) + " of " +
@@ -242,6 +271,37 @@ class Job {
         return m_journal.save(m_journalFile);
     }
 
+    Result<void> writeRest(CheckpointWriter& writer) const {
+        Result<void> rest =
+            writer.writeRest([this](uint64_t, uint64_t) { return goOn("embedding and head"); });
+        if (!rest && rest.error().code == ErrorCode::interrupted) return interrupted(m_partial);
+        return rest;
+    }
+
+    std::vector<fs::path> weightsFiles() const {
+        std::vector<fs::path> files;
+        std::error_code error;
+        for (fs::directory_iterator entry(m_partial, error), end; !error && entry != end;
+             entry.increment(error)) {
+            if (entry->path().extension() == ".safetensors") files.push_back(entry->path());
+        }
+        return files;
+    }
+
+    uint64_t weightsBytes() const {
+        uint64_t bytes = 0;
+        std::error_code error;
+        for (const fs::path& file : weightsFiles()) bytes += fs::file_size(file, error);
+        return bytes;
+    }
+
+    /// The layers that the journal counts are not there.
+    Error lostWeights() const {
+        return Error{
+            ErrorCode::badInput, "cannot go on with the quantization in", m_partial.string(),
+            "model.safetensors", "other weights files than it had begun", "those; --restart begins anew"};
+    }
+
     Result<void> embed() {
         for (const Stream stream : streams()) {
             Result<HiddenStates> states = createStream(stream, 0);
@@ -257,6 +317,9 @@ class Job {
                                DenseProduct& product) {
         Result<LayerWeights> layer = readLayer(m_source, index);
         if (!layer) return layer.error();
+        if (m_request.recipe.method != Method::smoothquant) {
+            if (Result<void> fits = checkHalf(*layer, m_source.path()); !fits) return fits;
+        }
         const std::string name = "layer " + std::to_string(index + 1);
 
         StatisticsPlan statisticsPlan;
@@ -269,12 +332,21 @@ class Job {
         LayerForward pass(m_config, m_windows.window, pool, product);
         if (Result<void> passed = calibrate(index, *layer, collector, pass); !passed) return passed;
         if (!goOn(name + ": weights")) return interrupted(m_partial);
+        std::map<InputSite, SiteStatistics> statistics = collector.finish();
+        if (!measurable(statistics)) {
+            return Error{ErrorCode::badInput,
+                         "cannot quantize",
+                         m_source.path().string(),
+                         "layer " + std::to_string(index),
+                         "activations beyond 1e15 on the calibration text",
+                         "weights that compute sensible numbers; the model is damaged"};
+        }
         const std::function<bool()> stopped = [this, &name] { return !goOn(name + ": weights"); };
         Result<QuantizedLayer> quantized =
             m_request.recipe.method == Method::smoothquant
-                ? quantizeLayerInt8(m_config, *layer, collector.finish(), pool, product)
-                : quantizeLayerInt4(m_config, *layer, collector.finish(), m_request.recipe, m_plan.form, pool,
-                                    product, stopped);
+                ? quantizeLayerInt8(m_config, *layer, std::move(statistics), pool, product)
+                : quantizeLayerInt4(m_config, *layer, std::move(statistics), m_request.recipe, m_plan.form,
+                                    pool, product, stopped);
         if (!quantized) {
             return quantized.error().code == ErrorCode::interrupted ? interrupted(m_partial)
                                                                     : quantized.error();
@@ -381,7 +453,10 @@ class Job {
     Result<void> finish(CheckpointWriter& writer, const QuantizationReport& report) {
         if (Result<void> finished = writer.finish(); !finished) return finished;
         const nlohmann::json about = {{"format", 1}, {"quantization", toJson(report)}};
-        if (Result<void> saved = replaceFile(m_partial / "edgechat.json", about.dump(1) + "\n"); !saved)
+        if (Result<void> saved =
+                replaceFile(m_partial / "edgechat.json",
+                            about.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+            !saved)
             return saved;
         std::error_code error;
         fs::remove(m_request.output, error);  // an empty folder

@@ -159,7 +159,10 @@ void quantizeGroupAs(const GroupTask& task, GroupResult& result) {
         work.a[k] = a;
     }
     Best best;
-    consider<kCompensated, kMetric>(task, gridOf(low, high), work, best);
+    // A loss that overflows is no better than any other; there is a grid all the same.
+    best.grid = gridOf(low, high);
+    best.finalScale = best.grid.scale;
+    consider<kCompensated, kMetric>(task, best.grid, work, best);
     if (task.searchRange) {
         static constexpr float kBoth[] = {0.95f, 0.90f, 0.85f, 0.80f, 0.75f, 0.70f};
         // Where each row's best range is, as shares of low and high.

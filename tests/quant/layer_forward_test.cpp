@@ -1,0 +1,214 @@
+// The layers as calibration runs them, against transformers' logits and the reference backend's, for all
+// families.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "inference/forward.h"
+#include "inference/reference/reference_backend.h"
+#include "quant/hidden_states.h"
+#include "quant/layer_forward.h"
+#include "tests/data/hf_folder.h"
+#include "tests/inference/parity/parity_models.h"
+
+namespace edgechat::quant {
+namespace {
+
+using namespace inference;
+using namespace testing;
+using cpu::ThreadPool;
+
+constexpr double kTolerance = 1e-3;  // of a logit
+
+/// Output norm and head in fp64.
+std::vector<double> logitsAt(const Checkpoint& source, const float* x) {
+    const ModelConfig& config = source.config();
+    const auto hidden = static_cast<size_t>(config.hidden);
+    const auto values = [&source](const TensorInfo& tensor) {
+        Result<std::vector<float>> read = source.readVector(tensor);
+        return read ? *read : std::vector<float>();
+    };
+    const std::vector<float> weight = values(source.tensors().outputNorm.weight);
+    std::vector<float> bias(hidden);
+    if (source.tensors().outputNorm.bias) bias = values(*source.tensors().outputNorm.bias);
+    double mean = 0, squares = 0;
+    if (config.norm == NormKind::layer) {
+        for (size_t i = 0; i < hidden; ++i) mean += double{x[i]} / static_cast<double>(hidden);
+    }
+    for (size_t i = 0; i < hidden; ++i) squares += (double{x[i]} - mean) * (double{x[i]} - mean);
+    const double scale =
+        1 / std::sqrt(squares / static_cast<double>(hidden) + static_cast<double>(config.normEps));
+    const LinearTensors tied{source.tensors().embedding, {}};
+    const LinearTensors& head = source.tensors().head ? *source.tensors().head : tied;
+    const std::vector<float> matrix = values(head.weight);
+    std::vector<double> logits;
+    for (size_t row = 0; row < static_cast<size_t>(config.vocab); ++row) {
+        double sum = 0;
+        for (size_t i = 0; i < hidden; ++i) {
+            const double normalized = (double{x[i]} - mean) * scale * double{weight[i]} + double{bias[i]};
+            sum += normalized * double{matrix[row * hidden + i]};
+        }
+        logits.push_back(sum);
+    }
+    return logits;
+}
+
+/// Which inputs were shown.
+struct Visits {
+    std::map<InputSite, std::set<int64_t>> columns;
+    std::map<InputSite, std::vector<bool>> seen;  // by token
+
+    void add(InputSite site, const MatrixView& x, int64_t firstToken, int64_t tokens) {
+        columns[site].insert(x.columns);
+        std::vector<bool>& rows = seen[site];
+        rows.resize(static_cast<size_t>(tokens));
+        for (int64_t t = firstToken; t < firstToken + x.rows; ++t) {
+            EXPECT_FALSE(rows.at(static_cast<size_t>(t))) << "a token twice";
+            rows.at(static_cast<size_t>(t)) = true;
+        }
+    }
+};
+
+class Layers : public ::testing::TestWithParam<ParityModel> {
+  protected:
+    void SetUp() override {
+        Result<std::unique_ptr<Checkpoint>> source = Checkpoint::open(m_model.path());
+        ASSERT_TRUE(source) << source.error().message();
+        m_source = std::move(*source);
+        ASSERT_TRUE(checkDense(*m_source));
+        m_golden = readGolden(GetParam());
+        ASSERT_FALSE(m_golden.ids.empty());
+    }
+
+    /// The residual stream behind the last layer of as many windows, all of the golden's tokens.
+    void run(int64_t windows) {
+        const auto window = static_cast<int>(m_golden.ids.size());
+        CalibrationWindows calibration;
+        calibration.window = window;
+        for (int64_t i = 0; i < windows; ++i)
+            calibration.ids.insert(calibration.ids.end(), m_golden.ids.begin(), m_golden.ids.end());
+        const int64_t tokens = windows * window, hidden = m_source->config().hidden;
+        const std::filesystem::path file = m_folder.path() / "hidden.f32";
+        {
+            Result<HiddenStates> states = HiddenStates::create(file, tokens, hidden);
+            ASSERT_TRUE(states);
+            ASSERT_TRUE(embedTokens(*m_source, calibration, *states));
+            EXPECT_FALSE(std::filesystem::exists(file)) << "not before it is kept";
+            ASSERT_TRUE(states->keep());
+        }
+        Result<HiddenStates> states = HiddenStates::open(file, tokens, hidden);
+        ASSERT_TRUE(states) << states.error().message();
+        EXPECT_FALSE(HiddenStates::open(file, tokens + 1, hidden));
+        m_x.resize(static_cast<size_t>(tokens * hidden));
+        ASSERT_TRUE(states->read(0, tokens, m_x.data()));
+        ThreadPool pool(2);
+        const std::unique_ptr<DenseProduct> product = makeDenseProduct(pool);
+        LayerForward forward(m_source->config(), window, pool, *product);
+        for (int index = 0; index < m_source->config().layers; ++index) {
+            const Result<LayerWeights> layer = readLayer(*m_source, index);
+            ASSERT_TRUE(layer) << layer.error().message();
+            Visits visits;
+            ASSERT_TRUE(forward.run(*layer, windows, m_x.data(),
+                                    [&](InputSite site, const MatrixView& x, int64_t firstToken) {
+                                        visits.add(site, x, firstToken, tokens);
+                                    }));
+            expectAllSites(visits, *layer);
+        }
+    }
+
+    void expectAllSites(const Visits& visits, const LayerWeights& layer) const {
+        const ModelConfig& config = m_source->config();
+        std::map<InputSite, std::set<int64_t>> expected = {{InputSite::attention, {config.hidden}},
+                                                           {InputSite::output, {config.queryWidth()}},
+                                                           {InputSite::down, {config.ffn}}};
+        if (layer.mlpNorm) expected[InputSite::mlp] = {config.hidden};
+        EXPECT_EQ(visits.columns, expected);
+        for (const auto& [site, rows] : visits.seen)
+            EXPECT_EQ(std::count(rows.begin(), rows.end(), false), 0) << static_cast<int>(site);
+        for (const auto& [role, linear] : layer.linears)
+            EXPECT_EQ(visits.columns.count(siteOf(role, layer.mlpNorm.has_value())), 1u);
+    }
+
+    const float* behind(int64_t token) const { return m_x.data() + token * m_source->config().hidden; }
+
+    ParityFolder m_model{GetParam()};
+    TemporaryFolder m_folder;
+    std::unique_ptr<Checkpoint> m_source;
+    Golden m_golden;
+    std::vector<float> m_x;
+};
+
+TEST_P(Layers, giveTransformersLogits) {
+    constexpr int64_t kWindows = 3;
+    ASSERT_NO_FATAL_FAILURE(run(kWindows));
+    for (int64_t window = 0; window < kWindows; ++window) {
+        for (size_t kept = 0; kept < m_golden.positions.size(); ++kept) {
+            const int64_t token =
+                window * static_cast<int64_t>(m_golden.ids.size()) + m_golden.positions[kept];
+            const std::vector<double> found = logitsAt(*m_source, behind(token));
+            const std::span<const float> expected = m_golden.logitsOf(kept);
+            ASSERT_EQ(found.size(), expected.size());
+            for (size_t i = 0; i < found.size(); ++i)
+                ASSERT_NEAR(found[i], double{expected[i]}, kTolerance) << "token " << token << ", id " << i;
+        }
+    }
+}
+
+TEST_P(Layers, giveTheReferencesLogits) {
+    ASSERT_NO_FATAL_FAILURE(run(1));
+    const std::vector<int> ids(m_golden.ids.begin(), m_golden.ids.end());
+    Result<std::unique_ptr<Checkpoint>> copy = Checkpoint::open(m_model.path());
+    ASSERT_TRUE(copy);
+    auto backend = reference::ReferenceBackend::load(std::move(*copy), 2, static_cast<int>(ids.size()),
+                                                     [](uint64_t, uint64_t) { return true; });
+    ASSERT_TRUE(backend) << backend.error().message();
+    const ModelConfig& config = m_source->config();
+    std::vector<float> logits(static_cast<size_t>(64 * config.vocab));
+    for (size_t first = 0; first < ids.size(); first += 64) {
+        const size_t count = std::min<size_t>(64, ids.size() - first);
+        forward(**backend, config, std::span(ids).subspan(first, count), static_cast<int>(first),
+                static_cast<int>(count), logits.data());
+        for (size_t t = 0; t < count; t += 5) {
+            const std::vector<double> found = logitsAt(*m_source, behind(static_cast<int64_t>(first + t)));
+            for (size_t i = 0; i < found.size(); ++i)
+                ASSERT_NEAR(found[i], double{logits[t * found.size() + i]}, kTolerance) << first + t;
+        }
+    }
+}
+
+std::vector<ParityModel> denseModels() {
+    std::vector<ParityModel> models = parityModels();
+    std::erase_if(models, [](const ParityModel& model) {
+        const bool dense = model.format == "safetensors" || model.name == "gguf_llama3" ||
+                           model.name == "gguf_llama_biases" || model.name == "gguf_mistral_window";
+        return !dense;
+    });
+    return models;
+}
+INSTANTIATE_TEST_SUITE_P(Parity, Layers, ::testing::ValuesIn(denseModels()),
+                         [](const ::testing::TestParamInfo<ParityModel>& info) { return info.param.name; });
+
+TEST(LayerForward, saysWhenAValueIsNoNumber) {
+    for (const ParityModel& model : denseModels()) {
+        if (model.name != "llama_v2") continue;
+        const ParityFolder folder(model);
+        const Result<std::unique_ptr<Checkpoint>> source = Checkpoint::open(folder.path());
+        ASSERT_TRUE(source);
+        const Result<LayerWeights> layer = readLayer(**source, 0);
+        ASSERT_TRUE(layer);
+        ThreadPool pool(1);
+        const std::unique_ptr<DenseProduct> product = makeDenseProduct(pool);
+        LayerForward forward((*source)->config(), 16, pool, *product);
+        std::vector<float> x(static_cast<size_t>(16 * (*source)->config().hidden), 0.5f);
+        const auto nobody = [](InputSite, const MatrixView&, int64_t) {};
+        EXPECT_TRUE(forward.run(*layer, 1, x.data(), nobody));
+        x[200] = NAN;
+        EXPECT_FALSE(forward.run(*layer, 1, x.data(), nobody));
+        return;
+    }
+    FAIL() << "no such model";
+}
+
+}  // namespace
+}  // namespace edgechat::quant
