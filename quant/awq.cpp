@@ -13,7 +13,7 @@ using inference::ModelConfig;
 
 namespace {
 
-constexpr int64_t kSearchedRows = 256;
+constexpr int64_t kSearchedRows = 128;
 constexpr float kLargestFolded = 0.25f * 65504;  // of a norm's weight, as NNCF bounds it
 
 /// What the scale of a site's inputs is folded into.

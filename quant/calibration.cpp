@@ -30,7 +30,8 @@ Result<CalibrationWindows> cutWindows(const std::string& text, const std::string
     cut.window = window;
     const int64_t count = std::min(samples, most);
     // What is left between the windows is spread over the gaps; the seed says where in its gap each one lies.
-    const int64_t gap = (all - count * part) / count;
+    // Windows that take the whole text follow each other.
+    const int64_t gap = count == most ? 0 : (all - count * part) / count;
     std::mt19937_64 random(seed);
     for (int64_t i = 0; i < count; ++i) {
         const int64_t start =

@@ -7,7 +7,7 @@ namespace edgechat::quant {
 namespace {
 
 constexpr int64_t kPanel = 128;
-constexpr float kFirstDamping = 0.01f, kMostDamping = 1.0f;
+constexpr float kFirstDamping = 0.003f, kMostDamping = 1.0f;
 
 /// R of the square h = R R^T, R upper triangular, in place; fp64. False if a pivot is not positive.
 bool factorSquare(std::vector<double>& h, int64_t n) {

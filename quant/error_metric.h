@@ -34,7 +34,7 @@ struct ErrorMetric {
 };
 
 /// Factors a Gram matrix, whose memory it takes over. Inputs that were always zero count as uncorrelated.
-/// Damping is 1 % of the mean diagonal, and ten times more as long as rounding leaves a pivot that is not
+/// Damping is 0.3 % of the mean diagonal, and ten times more as long as rounding leaves a pivot that is not
 /// positive.
 /// @return damping 0 and no factor when even damping by the whole mean diagonal did not help (an input that
 /// is no number)

@@ -114,6 +114,7 @@ class Job {
             for (const Stream stream : streams()) fs::remove(hiddenFile(stream, layer), ignored);
             m_source.dropPageCache();
         }
+        if (!goOn("report")) return interrupted(m_partial);
         QuantizationReport report =
             makeReport((*writer)->outputBytes(), before + secondsSince(begin), *product);
         if (Result<void> evaluated = evaluate(report, pool, *product); !evaluated) return evaluated.error();

@@ -1,5 +1,8 @@
 #include "quant/report.h"
 
+#include <limits>
+#include <type_traits>
+
 namespace edgechat::quant {
 
 using nlohmann::json;
@@ -12,6 +15,11 @@ bool take(const json& object, const char* key, T& out) {
     if (found == object.end()) return false;
     if constexpr (std::is_same_v<T, std::string>) {
         if (!found->is_string()) return false;
+    } else if constexpr (std::is_integral_v<T>) {
+        // No conversion of a number that T cannot hold, and none is negative.
+        if (!found->is_number_unsigned() ||
+            found->template get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<T>::max()))
+            return false;
     } else if (!found->is_number()) {
         return false;
     }

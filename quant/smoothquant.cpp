@@ -118,7 +118,7 @@ class LayerSmoother {
         OutputNorm* norm = normOf(where);
         std::vector<float> scale;
         if (norm != nullptr) scale = smoothing(roles, statistics);
-        double plainSum = 0, smoothSum = 0;
+        bool worse = false;  // for any of the layers that read here
         for (const LinearRole role : roles) {
             const DenseLinear& linear = m_layer.at(role);
             const std::vector<int64_t> rows = someRows(linear.rows(), kReportedRows);
@@ -130,10 +130,9 @@ class LayerSmoother {
             report.rtnError = errorOf(linear, rows, {}, statistics) / energy;
             report.error =
                 scale.empty() ? report.rtnError : errorOf(linear, rows, scale, statistics) / energy;
-            plainSum += report.rtnError;
-            smoothSum += report.error;
+            worse = worse || report.error > report.rtnError;
         }
-        const bool smooth = !scale.empty() && smoothSum < plainSum;
+        const bool smooth = !scale.empty() && !worse;
         if (!smooth) scale.clear();
         if (smooth) {
             for (size_t i = 0; i < scale.size(); ++i) {

@@ -7,6 +7,10 @@
 
 #include "quant/kernels/kernels.h"
 
+#ifndef EDGECHAT_VECTOR_BYTES
+#define EDGECHAT_VECTOR_BYTES 16
+#endif
+
 namespace edgechat::quant {
 namespace {
 

@@ -40,8 +40,8 @@ class Quantize : public QuantizeJob {
         ASSERT_TRUE(checkpoint);
         ASSERT_TRUE(result) << result.error().message();
         const ModelConfig &before = (*checkpoint)->config(), &after = (*result)->config();
-        // a GGUF calls a Mistral a llama
-        EXPECT_TRUE(after.architecture == before.architecture || after.slidingWindow > 0);
+        // GGUF calls a model with a window llama too
+        EXPECT_EQ(after.architecture, before.slidingWindow > 0 ? "mistral" : before.architecture);
         EXPECT_EQ(after.layers, before.layers);
         EXPECT_EQ(after.vocab, before.vocab);
         EXPECT_EQ(after.slidingWindow, before.slidingWindow);
@@ -145,17 +145,8 @@ class EveryModel : public Quantize, public ::testing::WithParamInterface<ParityM
 
 TEST_P(EveryModel, inFourBits) {
     const ParityFolder model(GetParam());
-    if (GetParam().name != "llama_v2" && GetParam().name != "falcon_71_heads") {
-        make(model.path(), 0.2);
-        return;
-    }
-    // no matrix has groups and packs
-    const Result<QuantizationReport> report = run(model.path());
-    ASSERT_FALSE(report);
-    EXPECT_EQ(report.error().code, ErrorCode::badInput);
-    EXPECT_FALSE(fs::exists(partial()));
-    m_request.recipe.method = Method::smoothquant;
-    make(model.path());
+    // Trained for minutes, four bits of so few weights cost what they cost.
+    make(model.path(), 0.2);
 }
 
 std::vector<ParityModel> denseModels() {
@@ -165,7 +156,8 @@ std::vector<ParityModel> denseModels() {
         const bool dense = (model.format == "safetensors" && model.replace.empty()) ||
                            name == "gguf_llama3" || name == "gguf_llama_biases" ||
                            name == "gguf_mistral_window";
-        return !dense;
+        // 48 and 71 * 8 inputs: nothing that comes in groups
+        return !dense || name == "llama_v2" || name == "falcon_71_heads";
     });
     return models;
 }
