@@ -63,6 +63,7 @@ void compare(const Shape& shape, int64_t gap, float alpha, float beta, float bef
                 ASSERT_EQ(found, kUntouched) << "behind row " << i;
                 continue;
             }
+            if (shape.m * shape.n * shape.k > 1'000'000 && (i * 7 + j) % 5 != 0) continue;  // some of many
             const double expected =
                 (beta == 0 ? 0 : double{beta} * double{before}) + double{alpha} * sum(i, j);
             ASSERT_NEAR(double{found}, expected, tolerance)

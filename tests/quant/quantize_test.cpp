@@ -146,7 +146,6 @@ TEST_P(EveryModel, inFourBits) {
 std::vector<ParityModel> denseModels() {
     std::vector<ParityModel> models = parityModels();
     std::erase_if(models, [](const ParityModel& model) {
-        // hidden 40 of falcon3: its fused rows and 96 inputs stay
         const std::string& name = model.name;
         const bool dense = (model.format == "safetensors" && model.replace.empty()) ||
                            name == "gguf_llama3" || name == "gguf_llama_biases" ||
@@ -158,6 +157,21 @@ std::vector<ParityModel> denseModels() {
 }
 INSTANTIATE_TEST_SUITE_P(Parity, EveryModel, ::testing::ValuesIn(denseModels()),
                          [](const ::testing::TestParamInfo<ParityModel>& info) { return info.param.name; });
+
+/// 48 and 71 * 8 inputs come in no groups, but 8 bits have none.
+TEST_F(Quantize, aModelWithoutGroupsIsRefusedInFourBits) {
+    for (const char* name : {"llama_v2", "falcon_71_heads"}) {
+        const fs::path model = fs::path(EDGECHAT_TESTS_DATA) / "parity/models" / name;
+        m_request.recipe.method = Method::awq;
+        const Result<QuantizationReport> report = run(model);
+        ASSERT_FALSE(report);
+        EXPECT_EQ(report.error().code, ErrorCode::badInput);
+        EXPECT_FALSE(fs::exists(partial()));
+        m_request.recipe.method = Method::smoothquant;
+        make(model);
+        fs::remove_all(out());
+    }
+}
 
 TEST_F(Quantize, isBetterThanRounding) {
     writeSource(smallSource(SmallFamily::llama), source());
