@@ -66,14 +66,11 @@ class LayerQuantizer {
     /// The sites whose scales go into rows of another linear layer first.
     std::vector<Site> sites() const {
         std::vector<Site> sites;
-        const bool twoNorms = m_layer.mlpNorm.has_value();
         for (const InputSite where :
              {InputSite::output, InputSite::down, InputSite::attention, InputSite::mlp}) {
             Site site;
             site.where = where;
-            for (const LinearRole role : kLinearRoles) {
-                if (m_layer.has(role) && siteOf(role, twoNorms) == where) site.roles.push_back(role);
-            }
+            site.roles = rolesAt(m_layer, where);
             switch (where) {
                 case InputSite::attention:
                     site.fold = Fold::attentionNorm;
@@ -135,21 +132,15 @@ class LayerQuantizer {
 
     void fold(Fold where, const std::vector<float>& scale) {
         if (scale.empty()) return;
-        const auto divide = [&scale](OutputNorm& norm) {
-            for (size_t i = 0; i < scale.size(); ++i) {
-                norm.weight[i] /= scale[i];
-                if (!norm.bias.empty()) norm.bias[i] /= scale[i];
-            }
-        };
         switch (where) {
             case Fold::divisor:
                 m_result.output.activationScale = scale;
                 break;
             case Fold::attentionNorm:
-                divide(m_result.output.attentionNorm);
+                divideNorm(m_result.output.attentionNorm, scale);
                 break;
             case Fold::mlpNorm:
-                divide(*m_result.output.mlpNorm);
+                divideNorm(*m_result.output.mlpNorm, scale);
                 break;
             case Fold::valueRows: {
                 std::vector<float>& rows = m_rowScales[LinearRole::value];

@@ -5,24 +5,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
+
+#include "quant/output/output_file.h"
 
 namespace edgechat::quant {
-namespace {
-
-Error fileError(const char* what, const std::filesystem::path& file, int code) {
-    Error error;
-    error.code =
-        code == ENOSPC || code == EDQUOT || code == EFBIG ? ErrorCode::doesNotFit : ErrorCode::badInput;
-    error.what = what;
-    error.file = file.string();
-    error.found = std::strerror(code);
-    error.expected =
-        error.code == ErrorCode::doesNotFit ? "room on the disk" : "a folder that can be written";
-    return error;
-}
-
-}  // namespace
 
 HiddenStates::HiddenStates(std::filesystem::path file, std::filesystem::path finalName, int descriptor,
                            int64_t tokens, int64_t hidden)
@@ -51,7 +37,7 @@ HiddenStates::~HiddenStates() {
 
 Result<HiddenStates> HiddenStates::open(const std::filesystem::path& file, int64_t tokens, int64_t hidden) {
     const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) return fileError("cannot read the hidden states in", file, errno);
+    if (descriptor < 0) return readError(file, errno);
     HiddenStates states(file, file, descriptor, tokens, hidden);
     const off_t size = ::lseek(descriptor, 0, SEEK_END);
     if (size != static_cast<off_t>(tokens * hidden * 4)) {
@@ -69,7 +55,7 @@ Result<HiddenStates> HiddenStates::create(const std::filesystem::path& file, int
     std::filesystem::path temporary = file;
     temporary += ".tmp";
     const int descriptor = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (descriptor < 0) return fileError("cannot write", temporary, errno);
+    if (descriptor < 0) return writeError(temporary, errno);
     return HiddenStates(temporary, file, descriptor, tokens, hidden);
 }
 
@@ -80,7 +66,7 @@ Result<void> HiddenStates::read(int64_t firstToken, int64_t tokens, float* out) 
     while (left > 0) {
         const ssize_t got = ::pread(m_descriptor, bytes, left, position);
         if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return fileError("cannot read", m_file, got < 0 ? errno : EIO);
+        if (got <= 0) return readError(m_file, got < 0 ? errno : EIO);
         bytes += got;
         left -= static_cast<size_t>(got);
         position += got;
@@ -89,23 +75,13 @@ Result<void> HiddenStates::read(int64_t firstToken, int64_t tokens, float* out) 
 }
 
 Result<void> HiddenStates::write(int64_t firstToken, int64_t tokens, const float* values) {
-    const auto* bytes = reinterpret_cast<const char*>(values);
-    auto left = static_cast<size_t>(tokens * m_hidden * 4);
-    off_t position = firstToken * m_hidden * 4;
-    while (left > 0) {
-        const ssize_t put = ::pwrite(m_descriptor, bytes, left, position);
-        if (put < 0 && errno == EINTR) continue;
-        if (put <= 0) return fileError("cannot write", m_file, put < 0 ? errno : ENOSPC);
-        bytes += put;
-        left -= static_cast<size_t>(put);
-        position += put;
-    }
-    return {};
+    return writeAt(m_descriptor, m_file, static_cast<uint64_t>(firstToken * m_hidden * 4), values,
+                   static_cast<uint64_t>(tokens * m_hidden * 4));
 }
 
 Result<void> HiddenStates::keep() {
-    if (::fdatasync(m_descriptor) != 0) return fileError("cannot write", m_file, errno);
-    if (::rename(m_file.c_str(), m_finalName.c_str()) != 0) return fileError("cannot rename", m_file, errno);
+    if (::fdatasync(m_descriptor) != 0) return writeError(m_file, errno);
+    if (::rename(m_file.c_str(), m_finalName.c_str()) != 0) return writeError(m_finalName, errno);
     m_file = m_finalName;
     return {};
 }

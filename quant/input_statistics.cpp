@@ -5,14 +5,6 @@
 
 namespace edgechat::quant {
 
-float SiteStatistics::meanSquare(int64_t j) const {
-    for (const InputBlock& block : blocks) {
-        if (j >= block.first && j < block.first + block.gram.size)
-            return block.gram.diagonal(j - block.first);
-    }
-    return 0;
-}
-
 bool StatisticsPlan::heldOut(int64_t windowIndex) const {
     if (heldOutWindows <= 0) return false;
     const int64_t every = windows / heldOutWindows;

@@ -25,19 +25,19 @@ struct SiteStatistics {
     int64_t heldOutTokens = 0;
 
     MatrixView heldOutView() const { return MatrixView(heldOut.data(), heldOutTokens, size); }
-    /// Mean of x_j^2.
-    float meanSquare(int64_t j) const;
 };
+
+constexpr int64_t kHeldOutTokens = 2048;
 
 /// Which windows are held out and how much is kept.
 struct StatisticsPlan {
     int64_t windows = 0;
-    int window = 0;                    ///< tokens
-    int64_t heldOutWindows = 0;        ///< every (windows / heldOutWindows)-th
-    int64_t heldOutTokensKept = 2048;  ///< at most so many of theirs
-    std::map<InputSite, int> blocks;   ///< into how many parts a site's Gram matrix is cut; absent: one
-    int blockMultiple = 128;           ///< inputs; parts are cut at multiples of it
-    bool gram = true;                  ///< whether Gram matrices are wanted
+    int window = 0;                              ///< tokens
+    int64_t heldOutWindows = 0;                  ///< every (windows / heldOutWindows)-th
+    int64_t heldOutTokensKept = kHeldOutTokens;  ///< at most so many of theirs
+    std::map<InputSite, int> blocks;  ///< into how many parts a site's Gram matrix is cut; absent: one
+    int blockMultiple = 128;          ///< inputs; parts are cut at multiples of it
+    bool gram = true;                 ///< whether Gram matrices are wanted
 
     bool heldOut(int64_t windowIndex) const;
 };

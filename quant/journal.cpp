@@ -1,14 +1,11 @@
 #include "quant/journal.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <sstream>
 
+#include "quant/output/output_file.h"
 #include "quant/report.h"
 
 namespace edgechat::quant {
@@ -19,17 +16,6 @@ namespace {
 
 constexpr int kVersion = 2;
 constexpr const char* kCalibrationText = "calibration text";
-
-Error fileError(const char* what, const std::filesystem::path& file, int code) {
-    Error error;
-    error.code =
-        code == ENOSPC || code == EDQUOT || code == EFBIG ? ErrorCode::doesNotFit : ErrorCode::badInput;
-    error.what = what;
-    error.file = file.string();
-    error.found = std::strerror(code);
-    error.expected = error.code == ErrorCode::doesNotFit ? "room on the disk" : "a file that can be written";
-    return error;
-}
 
 /// FNV-1a: tells a changed text from the same one, nothing more is asked of it.
 std::string hashOf(const void* data, size_t bytes) {
@@ -85,34 +71,6 @@ Identity identityOf(const inference::Checkpoint& source, const Recipe& recipe,
     return identity;
 }
 
-Result<void> replaceFile(const std::filesystem::path& file, const std::string& content) {
-    std::filesystem::path temporary = file;
-    temporary += ".tmp";
-    const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (descriptor < 0) return fileError("cannot write", temporary, errno);
-    size_t done = 0;
-    while (done < content.size()) {
-        const ssize_t put = ::write(descriptor, content.data() + done, content.size() - done);
-        if (put < 0 && errno == EINTR) continue;
-        if (put <= 0) {
-            const int code = errno;
-            ::close(descriptor);
-            return fileError("cannot write", temporary, code);
-        }
-        done += static_cast<size_t>(put);
-    }
-    const bool synced = ::fsync(descriptor) == 0;
-    const int code = errno;
-    if (::close(descriptor) != 0 || !synced) return fileError("cannot write", temporary, code);
-    if (::rename(temporary.c_str(), file.c_str()) != 0) return fileError("cannot rename", temporary, errno);
-    const int folder = ::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder >= 0) {
-        ::fsync(folder);
-        ::close(folder);
-    }
-    return {};
-}
-
 Result<void> Journal::save(const std::filesystem::path& file) const {
     json layerList = json::array();
     for (const std::vector<LinearReport>& layer : layers) {
@@ -124,7 +82,11 @@ Result<void> Journal::save(const std::filesystem::path& file) const {
                          {"identity", identity},
                          {"seconds", seconds},
                          {"layers", std::move(layerList)}};
-    return replaceFile(file, object.dump(1, ' ', false, json::error_handler_t::replace));
+    if (Result<void> written =
+            writeWholeFile(file, object.dump(1, ' ', false, json::error_handler_t::replace));
+        !written)
+        return written;
+    return syncFolder(file.parent_path());
 }
 
 Result<Journal> Journal::load(const std::filesystem::path& file) {

@@ -33,7 +33,4 @@ struct Journal {
     Result<void> checkSame(const Identity& now, const std::filesystem::path& file) const;
 };
 
-/// Writes a file so that after a power cut either the old or the new content is there, whole.
-Result<void> replaceFile(const std::filesystem::path& file, const std::string& content);
-
 }  // namespace edgechat::quant

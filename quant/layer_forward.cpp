@@ -17,14 +17,13 @@ using inference::RopePairs;
 
 namespace {
 
-constexpr int64_t kTokensAtOnce = 1024;
 constexpr int64_t kTileFloats = 4 << 20;  // of an expanded matrix: 16 MiB
+
+}  // namespace
 
 int64_t windowsAtOnce(int window) {
     return std::max<int64_t>(1, kTokensAtOnce / window);
 }
-
-}  // namespace
 
 InputSite siteOf(LinearRole role, bool mlpHasNorm) {
     switch (role) {
@@ -38,6 +37,14 @@ InputSite siteOf(LinearRole role, bool mlpHasNorm) {
         default:
             return InputSite::attention;
     }
+}
+
+std::vector<LinearRole> rolesAt(const LayerWeights& layer, InputSite site) {
+    std::vector<LinearRole> roles;
+    for (const LinearRole role : kLinearRoles) {
+        if (layer.has(role) && siteOf(role, layer.mlpNorm.has_value()) == site) roles.push_back(role);
+    }
+    return roles;
 }
 
 LayerForward::LayerForward(const ModelConfig& config, int window, inference::cpu::ThreadPool& pool,

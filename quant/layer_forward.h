@@ -22,6 +22,11 @@ constexpr std::array<InputSite, 4> kInputSites = {InputSite::attention, InputSit
 
 /// Where this linear layer of this model reads.
 InputSite siteOf(LinearRole role, bool mlpHasNorm);
+/// The linear layers that read there.
+std::vector<LinearRole> rolesAt(const LayerWeights& layer, InputSite site);
+
+constexpr int64_t kTokensAtOnce = 1024;  ///< about so many go through a layer together, in whole windows
+int64_t windowsAtOnce(int window);
 
 /// Inputs x[tokens, size] of a site; token 0 is `firstToken` of the call.
 using InputVisitor = std::function<void(InputSite site, const MatrixView& x, int64_t firstToken)>;

@@ -71,6 +71,13 @@ Result<LayerWeights> readLayer(const Checkpoint& source, int layer) {
     return weights;
 }
 
+void divideNorm(OutputNorm& norm, const std::vector<float>& scale) {
+    for (size_t i = 0; i < scale.size(); ++i) {
+        norm.weight[i] /= scale[i];
+        if (!norm.bias.empty()) norm.bias[i] /= scale[i];
+    }
+}
+
 LayerWeights asWeights(const OutputLayer& layer) {
     LayerWeights weights;
     weights.attentionNorm = layer.attentionNorm;

@@ -46,6 +46,9 @@ Result<DenseLinear> readLinear(const inference::Checkpoint& source, const infere
 /// Fails with ErrorCode::badInput where a value is an infinity or a NaN, or the file was cut short.
 Result<LayerWeights> readLayer(const inference::Checkpoint& source, int layer);
 
+/// Folds the inverse of a site's scale into the norm in front of it.
+void divideNorm(OutputNorm& norm, const std::vector<float>& scale);
+
 /// A quantized layer as one that can be computed with: the rows of its matrices in the engine's own forms.
 LayerWeights asWeights(const OutputLayer& layer);
 

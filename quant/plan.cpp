@@ -4,6 +4,7 @@
 #include <array>
 
 #include "quant/layer_weights.h"
+#include "quant/linear_quantizer.h"
 
 namespace edgechat::quant {
 
@@ -17,8 +18,6 @@ constexpr std::array<int, 3> kGroupSizes = {128, 64, 32};
 constexpr int kMostBlocks = 16;
 constexpr uint64_t kProgramBytes = 60 << 20;  // code, libraries, tokenizer tables
 constexpr uint64_t kThreadBytes = 36 << 20;   // buffers of a BLAS, stacks
-constexpr int64_t kHeldOutTokens = 2048;
-constexpr int64_t kTileRows = 512;
 
 bool divides(const LayerTensors& layer, LinearRole role, int groupSize) {
     const inference::LinearTensors* linear = linearOf(layer, role);
@@ -72,9 +71,9 @@ uint64_t memoryOf(const Checkpoint& source, const std::map<InputSite, int>& bloc
         heldOut += static_cast<uint64_t>(4 * size * kHeldOutTokens);
     }
     const uint64_t forward = static_cast<uint64_t>(4 * LayerForward::scratchFloats(config, window)) +
-                             static_cast<uint64_t>(4 * 1024 * config.hidden);
+                             static_cast<uint64_t>(4 * kTokensAtOnce * config.hidden);
     // The Gram matrices of the sites that are done are gone by the time when most codes exist.
-    const uint64_t quantize = codes * 3 / 4 + static_cast<uint64_t>(4 * (2 * kTileRows + 256) * widest);
+    const uint64_t quantize = codes * 3 / 4 + static_cast<uint64_t>(4 * (2 * kRowsAtOnce + 256) * widest);
     return kProgramBytes + kThreadBytes * static_cast<uint64_t>(threads) + layer + gram + heldOut +
            std::max(forward, quantize);
 }

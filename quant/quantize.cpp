@@ -11,6 +11,7 @@
 #include "quant/hidden_states.h"
 #include "quant/journal.h"
 #include "quant/kernels/kernels.h"
+#include "quant/output/output_file.h"
 #include "quant/smoothquant.h"
 
 namespace edgechat::quant {
@@ -386,7 +387,7 @@ class Job {
         Result<HiddenStates> after = createStream(stream, index + 1);
         if (!after) return after.error();
         const CalibrationWindows& windows = windowsOf(stream);
-        const int64_t atOnce = std::max<int64_t>(1, 1024 / windows.window);
+        const int64_t atOnce = windowsAtOnce(windows.window);
         std::vector<float> x(static_cast<size_t>(atOnce * windows.window * m_config.hidden));
         for (int64_t first = 0; first < windows.count(); first += atOnce) {
             const int64_t count = std::min(atOnce, windows.count() - first);
@@ -455,10 +456,11 @@ class Job {
         if (Result<void> finished = writer.finish(); !finished) return finished;
         const nlohmann::json about = {{"format", 1}, {"quantization", toJson(report)}};
         if (Result<void> saved =
-                replaceFile(m_partial / "edgechat.json",
-                            about.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+                writeWholeFile(m_partial / "edgechat.json",
+                               about.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
             !saved)
             return saved;
+        if (Result<void> synced = syncFolder(m_partial); !synced) return synced;
         std::error_code error;
         fs::remove(m_request.output, error);  // an empty folder
         fs::rename(m_partial, m_request.output, error);

@@ -40,12 +40,8 @@ class LayerSmoother {
     QuantizedLayer run() {
         m_result.output.attentionNorm = m_layer.attentionNorm;
         m_result.output.mlpNorm = m_layer.mlpNorm;
-        const bool twoNorms = m_layer.mlpNorm.has_value();
         for (const InputSite where : kInputSites) {
-            std::vector<LinearRole> roles;
-            for (const LinearRole role : kLinearRoles) {
-                if (m_layer.has(role) && siteOf(role, twoNorms) == where) roles.push_back(role);
-            }
+            const std::vector<LinearRole> roles = rolesAt(m_layer, where);
             if (!roles.empty()) quantizeSite(where, roles);
         }
         for (const LinearRole role : kLinearRoles) {
@@ -134,12 +130,7 @@ class LayerSmoother {
         }
         const bool smooth = !scale.empty() && !worse;
         if (!smooth) scale.clear();
-        if (smooth) {
-            for (size_t i = 0; i < scale.size(); ++i) {
-                norm->weight[i] /= scale[i];
-                if (!norm->bias.empty()) norm->bias[i] /= scale[i];
-            }
-        }
+        if (smooth) divideNorm(*norm, scale);
         for (const LinearRole role : roles) {
             LinearReport& report = m_reports[role];
             report.scale =

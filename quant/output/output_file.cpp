@@ -15,31 +15,6 @@ namespace {
 
 constexpr uint64_t kCopyBytes = 1u << 20;
 
-// errno as a sentence.
-Error writeError(const std::filesystem::path& path, int number) {
-    const bool full = number == ENOSPC || number == EDQUOT || number == EFBIG;
-    return Error{full ? ErrorCode::doesNotFit : ErrorCode::badInput,
-                 "cannot write the model",
-                 path.string(),
-                 "",
-                 std::strerror(number),
-                 full ? "room for the whole model" : "a file that can be written"};
-}
-
-Result<void> writeAt(int file, const std::filesystem::path& path, uint64_t position, const void* data,
-                     uint64_t count) {
-    const auto* from = static_cast<const char*>(data);
-    while (count > 0) {
-        const ssize_t put = pwrite(file, from, count, static_cast<off_t>(position));
-        if (put < 0 && errno == EINTR) continue;
-        if (put <= 0) return writeError(path, put < 0 ? errno : ENOSPC);
-        from += put;
-        position += static_cast<uint64_t>(put);
-        count -= static_cast<uint64_t>(put);
-    }
-    return {};
-}
-
 // An open file that closes itself.
 struct Descriptor {
     int number;
@@ -64,13 +39,37 @@ Result<void> replaceFile(const std::filesystem::path& path, const Fill& fill) {
     return done;
 }
 
+}  // namespace
+
+Error writeError(const std::filesystem::path& path, int number) {
+    const bool full = number == ENOSPC || number == EDQUOT || number == EFBIG;
+    return Error{full ? ErrorCode::doesNotFit : ErrorCode::badInput,
+                 "cannot write the model",
+                 path.string(),
+                 "",
+                 std::strerror(number),
+                 full ? "room for the whole model" : "a file that can be written"};
+}
+
+Result<void> writeAt(int file, const std::filesystem::path& path, uint64_t position, const void* data,
+                     uint64_t count) {
+    const auto* from = static_cast<const char*>(data);
+    while (count > 0) {
+        const ssize_t put = pwrite(file, from, count, static_cast<off_t>(position));
+        if (put < 0 && errno == EINTR) continue;
+        if (put <= 0) return writeError(path, put < 0 ? errno : ENOSPC);
+        from += put;
+        position += static_cast<uint64_t>(put);
+        count -= static_cast<uint64_t>(put);
+    }
+    return {};
+}
+
 Error readError(const std::filesystem::path& path, int number) {
     return Error{ErrorCode::badInput,   "cannot read the model",
                  path.string(),         "",
                  std::strerror(number), "the file, as it was when the work began"};
 }
-
-}  // namespace
 
 OutputFile::~OutputFile() {
     close(m_file);

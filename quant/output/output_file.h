@@ -39,6 +39,14 @@ class OutputFile {
     bool m_kept = false;
 };
 
+/// errno as a sentence about a file that was to be written.
+Error writeError(const std::filesystem::path& path, int number);
+/// The same about a file that was to be read.
+Error readError(const std::filesystem::path& path, int number);
+/// Writes all bytes to an open file from `position` on.
+/// @param path  for messages
+Result<void> writeAt(int file, const std::filesystem::path& path, uint64_t position, const void* data,
+                     uint64_t count);
 /// Writes a file beside the path and moves it there when it is on the disk.
 Result<void> writeWholeFile(const std::filesystem::path& path, std::string_view content);
 /// Copies a file byte for byte in the same way.
