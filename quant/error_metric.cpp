@@ -43,20 +43,25 @@ std::vector<double> invertUpper(const std::vector<double>& r, int64_t n) {
 
 /// Turns the upper triangle of h[n, n] into R, h = R R^T, from the last panel of columns to the first.
 bool factorUpper(float* h, int64_t n, DenseProduct& product) {
-    std::vector<float> solved(static_cast<size_t>(n * kPanel));
+    std::vector<float> solved(static_cast<size_t>(n * kPanel)), pivots(static_cast<size_t>(kPanel * kPanel));
     std::vector<float> inverse32;
     for (int64_t end = n; end > 0;) {
         const int64_t first = (end - 1) / kPanel * kPanel, width = end - first;
-        // Columns first..end of h -= R[0..end, end..n] R[first..end, end..n]^T
+        // Columns first..end of h -= R[0..end, end..n] R[first..end, end..n]^T; of the square on the diagonal
+        // the upper half alone.
+        std::fill(pivots.begin(), pivots.end(), 0.0f);
         if (end < n) {
-            product.timesTransposed(MatrixView(h + end, end, n - end, n),
-                                    MatrixView(h + first * n + end, width, n - end, n), -1, 1, h + first, n);
+            const MatrixView right(h + first * n + end, width, n - end, n);
+            product.timesTransposed(right, right, 1, 0, pivots.data(), width);
+            if (first > 0) {
+                product.timesTransposed(MatrixView(h + end, first, n - end, n), right, -1, 1, h + first, n);
+            }
         }
         std::vector<double> square(static_cast<size_t>(width * width));
         for (int64_t i = 0; i < width; ++i) {
             for (int64_t j = i; j < width; ++j)
-                square[static_cast<size_t>(i * width + j)] =
-                    static_cast<double>(h[(first + i) * n + first + j]);
+                square[static_cast<size_t>(i * width + j)] = static_cast<double>(
+                    h[(first + i) * n + first + j] - pivots[static_cast<size_t>(i * width + j)]);
         }
         if (!factorSquare(square, width)) return false;
         for (int64_t i = 0; i < width; ++i) {
@@ -81,7 +86,7 @@ bool factorUpper(float* h, int64_t n, DenseProduct& product) {
 
 ErrorMetric factorGram(Gram gram, DenseProduct& product) {
     const int64_t n = gram.size;
-    // The lower triangle, which nobody reads, keeps the matrix for another try.
+    // The lower triangle, which the factorization does not touch, keeps the matrix.
     std::vector<float> diagonal(static_cast<size_t>(n));
     double sum = 0;
     for (int64_t i = 0; i < n; ++i) {
@@ -126,7 +131,6 @@ ErrorMetric factorGram(Gram gram, DenseProduct& product) {
     }
     for (int64_t i = 0; i < n; ++i) {
         float* row = metric.m.data() + i * n;
-        std::fill_n(row, i, 0.0f);
         row[i] = 1;
         for (int64_t j = i + 1; j < n; ++j) row[j] *= inverse[static_cast<size_t>(j)];
     }

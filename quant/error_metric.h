@@ -27,7 +27,9 @@ struct Gram {
 
 struct ErrorMetric {
     int64_t size = 0;
-    std::vector<float> m;  ///< [size, size], unit upper triangular (its diagonal is stored as ones)
+    /// [size, size], unit upper triangular with its ones; below the diagonal lies H, of a factored Gram
+    /// matrix
+    std::vector<float> m;
     std::vector<float> d;  ///< [size], positive
     float damping = 0;     ///< share of the mean diagonal that was added to it
     const float* row(int64_t i) const { return m.data() + i * size; }

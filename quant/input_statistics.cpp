@@ -2,8 +2,75 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace edgechat::quant {
+namespace {
+
+/// Exchanges two inputs, i < j.
+void exchange(Gram& gram, int64_t i, int64_t j) {
+    for (int64_t k = 0; k < i; ++k) std::swap(gram.row(k)[i], gram.row(k)[j]);
+    for (int64_t k = i + 1; k < j; ++k) std::swap(gram.row(i)[k], gram.row(k)[j]);
+    std::swap_ranges(gram.row(i) + j + 1, gram.row(i) + gram.size, gram.row(j) + j + 1);
+    std::swap(gram.row(i)[i], gram.row(j)[j]);
+}
+
+/// Moves input order[p] to place p.
+void reorder(Gram& gram, const std::vector<int64_t>& order) {
+    std::vector<int64_t> at(order.size()), place(order.size());  // which input is at a place, and back
+    std::iota(at.begin(), at.end(), 0);
+    std::iota(place.begin(), place.end(), 0);
+    for (int64_t p = 0; p < gram.size; ++p) {
+        const int64_t wanted = order[static_cast<size_t>(p)];
+        const int64_t from = place[static_cast<size_t>(wanted)], moved = at[static_cast<size_t>(p)];
+        if (from == p) continue;
+        exchange(gram, p, from);
+        at[static_cast<size_t>(from)] = moved;
+        place[static_cast<size_t>(moved)] = from;
+        at[static_cast<size_t>(p)] = wanted;
+        place[static_cast<size_t>(wanted)] = p;
+    }
+}
+
+std::vector<int64_t> orderOf(const Gram& gram, int groupSize) {
+    std::vector<int64_t> inputs(static_cast<size_t>(gram.size));
+    std::iota(inputs.begin(), inputs.end(), 0);
+    const auto stronger = [&gram](int64_t a, int64_t b) { return gram.diagonal(a) > gram.diagonal(b); };
+    std::vector<std::pair<float, int64_t>> groups;  // strength, first input
+    for (int64_t first = 0; first < gram.size; first += groupSize) {
+        float sum = 0;
+        for (int64_t i = first; i < first + groupSize; ++i) sum += gram.diagonal(i);
+        groups.emplace_back(sum, first);
+        std::stable_sort(inputs.begin() + first, inputs.begin() + first + groupSize, stronger);
+    }
+    std::stable_sort(groups.begin(), groups.end(),
+                     [](const auto& a, const auto& b) { return a.first > b.first; });
+    std::vector<int64_t> order;
+    for (const auto& [strength, first] : groups)
+        order.insert(order.end(), inputs.begin() + first, inputs.begin() + first + groupSize);
+    return order;
+}
+
+template <typename T>
+void reorder(T* values, const std::vector<int64_t>& order) {
+    const std::vector<T> before(values, values + order.size());
+    for (size_t p = 0; p < order.size(); ++p) values[p] = before[static_cast<size_t>(order[p])];
+}
+
+}  // namespace
+
+void orderByStrength(SiteStatistics& statistics, int groupSize) {
+    statistics.order.clear();
+    for (InputBlock& block : statistics.blocks) {
+        const std::vector<int64_t> order = orderOf(block.gram, groupSize);
+        reorder(block.gram, order);
+        for (const int64_t input : order) statistics.order.push_back(block.first + input);
+    }
+    reorder(statistics.meanAbsolute.data(), statistics.order);
+    reorder(statistics.largestAbsolute.data(), statistics.order);
+    for (int64_t t = 0; t < statistics.heldOutTokens; ++t)
+        reorder(statistics.heldOut.data() + t * statistics.size, statistics.order);
+}
 
 bool StatisticsPlan::heldOut(int64_t windowIndex) const {
     if (heldOutWindows <= 0) return false;

@@ -24,8 +24,16 @@ struct SiteStatistics {
     std::vector<float> heldOut;          ///< [heldOutTokens, size]: of windows that did not count above
     int64_t heldOutTokens = 0;
 
+    /// Place p of all of the above belongs to input order[p]. Empty: to input p.
+    std::vector<int64_t> order;
+
     MatrixView heldOutView() const { return MatrixView(heldOut.data(), heldOutTokens, size); }
 };
+
+/// Puts the inputs in the order in which GPTQ should answer for them: the strongest groups first and the
+/// strongest inputs of a group first, so that what is left over for the last ones weighs little (act-order of
+/// Frantar et al. 2023, with groups kept whole). Within each Gram block.
+void orderByStrength(SiteStatistics& statistics, int groupSize);
 
 constexpr int64_t kHeldOutTokens = 2048;
 

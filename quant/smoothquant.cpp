@@ -105,7 +105,7 @@ class LayerSmoother {
     double energyOf(const DenseLinear& linear, std::span<const int64_t> rows,
                     const SiteStatistics& statistics) {
         return LinearQuantizer(m_pool, m_product)
-            .prepare(linear, std::vector<int64_t>(rows.begin(), rows.end()), &statistics)
+            .prepare(linear, std::vector<int64_t>(rows.begin(), rows.end()), {}, &statistics)
             .energy;
     }
 

@@ -132,6 +132,7 @@ struct Best {
     F loss = all(3e38f);
     Grid grid{};
     F finalScale{};
+    I present{};  // all bits of a lane set: what was there is still the best
 };
 
 template <bool kCompensated, bool kMetric>
@@ -145,6 +146,31 @@ void consider(const GroupTask& task, const Grid& grid, Work& work, Best& best) {
     best.grid.scale = better ? grid.scale : best.grid.scale;
     best.grid.zero = better ? grid.zero : best.grid.zero;
     best.finalScale = better ? scale : best.finalScale;
+    best.present = better ? I{} : best.present;
+}
+
+/// code - zero of what is present.
+F presentCode(const GroupResult& present, int k) {
+    F code{};
+    for (int lane = 0; lane < kLanes; ++lane) code[lane] = present.codes[k * kLanes + lane];
+    return code - load(present.zero);
+}
+
+template <bool kMetric>
+void beginWithPresent(const GroupTask& task, Work& work, Best& best) {
+    const F scale = load(task.present->scale);
+    F loss{};
+    for (int k = 0; k < task.groupSize; ++k) {
+        F before{};
+        if constexpr (kMetric) before = dotColumn(task.mTransposed + k * task.groupSize, work.c, k);
+        work.c[k] = presentCode(*task.present, k);
+        const F error = work.a[k] - scale * (work.c[k] + before);
+        loss += error * error * task.d[k];
+    }
+    best.loss = loss;
+    best.grid = {scale, load(task.present->zero)};
+    best.finalScale = scale;
+    best.present = ~I{};
 }
 
 template <bool kCompensated, bool kMetric>
@@ -163,10 +189,13 @@ void quantizeGroupAs(const GroupTask& task, GroupResult& result) {
         work.a[k] = a;
     }
     Best best;
+    const Grid widest = gridOf(low, high);
     // A loss that overflows is no better than any other; there is a grid all the same.
-    best.grid = gridOf(low, high);
-    best.finalScale = best.grid.scale;
-    consider<kCompensated, kMetric>(task, best.grid, work, best);
+    best.grid = widest;
+    best.finalScale = widest.scale;
+    if (task.present != nullptr) beginWithPresent<kMetric>(task, work, best);
+    const F presentLoss = best.loss;
+    consider<kCompensated, kMetric>(task, widest, work, best);
     if (task.searchRange) {
         static constexpr float kBoth[] = {0.95f, 0.90f, 0.85f, 0.80f, 0.75f, 0.70f};
         // Where each row's best range is, as shares of low and high.
@@ -201,6 +230,7 @@ void quantizeGroupAs(const GroupTask& task, GroupResult& result) {
     tryGrid<kCompensated, kMetric>(task, best.grid, work);
     F loss{};
     for (int k = 0; k < task.groupSize; ++k) {
+        if (task.present != nullptr) work.c[k] = best.present ? presentCode(*task.present, k) : work.c[k];
         const F c = work.c[k];
         F before{};
         if constexpr (kMetric) before = dotColumn(task.mTransposed + k * task.groupSize, work.c, k);
@@ -214,6 +244,7 @@ void quantizeGroupAs(const GroupTask& task, GroupResult& result) {
     store(result.scale, best.finalScale);
     store(result.zero, best.grid.zero);
     store(result.loss, loss);
+    store(result.gain, task.present != nullptr ? presentLoss - loss : F{});
 }
 
 void quantizeGroup(const GroupTask& task, GroupResult& result) {

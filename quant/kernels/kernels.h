@@ -31,6 +31,8 @@ struct GroupTask {
     bool searchRange = false;  ///< else the smallest and the largest weight, and zero, are the range
     bool refit = false;        ///< replace the scale by the one with the least loss for the codes
     int effort = 0;            ///< 0: as few ranges as are worth trying, 1: all
+    /// What the rows have now, which a row keeps unless something tried has less loss; or null.
+    const struct GroupResult* present = nullptr;
 };
 
 struct GroupResult {
@@ -39,6 +41,7 @@ struct GroupResult {
     float scale[kMostLanes];                    ///< one that fp16 holds, never zero
     float zero[kMostLanes];                     ///< 0..15
     float loss[kMostLanes];
+    float gain[kMostLanes];  ///< the loss of what was present less `loss`; 0 without it
 };
 
 struct QuantizerKernels {

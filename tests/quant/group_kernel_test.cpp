@@ -235,6 +235,38 @@ TEST_P(GroupKernel, aSearchAndARefitPayOff) {
     EXPECT_LT(refit, 0.99 * search);
 }
 
+/// What is there stays, row by row, unless something better is found.
+TEST_P(GroupKernel, keepsWhatIsBetter) {
+    for (const bool metric : {false, true}) {
+        Group group(table(), 64);
+        group.fill(4, 0.01f, 0.1f);
+        if (metric) group.metric = Metric(64, 9);
+        const GroupResult good = group.run(group.task(Rounding::compensated, true, true, 1));
+        GroupResult present = good;
+        for (int lane = 0; lane < table().lanes; lane += 2) {  // every other row is poor
+            for (int k = 0; k < 64; ++k) present.codes[group.at(k, lane)] ^= 4;
+        }
+        GroupTask task = group.task(Rounding::compensated);
+        task.present = &present;
+        const GroupResult result = group.run(task);
+        const GroupResult plain = group.run(group.task(Rounding::compensated));
+        ASSERT_NO_FATAL_FAILURE(group.check(result));
+        for (int lane = 0; lane < table().lanes; ++lane) {
+            const GroupResult& expected = lane % 2 == 0 ? plain : good;
+            EXPECT_EQ(result.scale[lane], expected.scale[lane]);
+            EXPECT_EQ(result.zero[lane], expected.zero[lane]);
+            for (int k = 0; k < 64; ++k)
+                EXPECT_EQ(result.codes[group.at(k, lane)], expected.codes[group.at(k, lane)]) << lane;
+            std::vector<double> before;
+            for (int k = 0; k < 64; ++k)
+                before.push_back(double{present.scale[lane]} *
+                                 (present.codes[group.at(k, lane)] - double{present.zero[lane]}));
+            const double gain = group.loss(before, lane) - group.loss(result, lane);
+            EXPECT_NEAR(double{result.gain[lane]}, gain, 1e-3 * std::fabs(gain) + 1e-5 * group.energy(lane));
+        }
+    }
+}
+
 TEST_P(GroupKernel, compensationPaysOffInTheMean) {
     double nearest = 0, compensated = 0;
     for (uint64_t seed = 0; seed < 20; ++seed) {
