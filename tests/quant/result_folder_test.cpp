@@ -32,6 +32,7 @@ class ResultFolder : public QuantizeJob {
         EXPECT_EQ(nlohmann::json::parse(mark)["quantization"], toJson(*report));
         EXPECT_TRUE(contentOf(out()) == expected);
         EXPECT_EQ(readFile(out() / "edgechat.json"), mark);
+        EXPECT_FALSE(fs::exists(out() / "work"));
         EXPECT_FALSE(fs::exists(partial()));
     }
     /// A finished folder before it got its name.
