@@ -10,76 +10,61 @@
 
 namespace edgechat::quant {
 
-HiddenStates::HiddenStates(std::filesystem::path file, std::filesystem::path finalName, int descriptor,
-                           int64_t tokens, int64_t hidden)
+Result<HiddenStates> HiddenStates::open(const std::filesystem::path& file, int64_t tokens, int64_t hidden) {
+    Result<std::shared_ptr<const inference::DataFile>> data =
+        inference::DataFile::open(file, "the hidden states of an unfinished quantization");
+    if (!data) return data.error();
+    const uint64_t bytes = (*data)->bytes(), expected = static_cast<uint64_t>(tokens * hidden * 4);
+    if (bytes != expected) {
+        return Error{
+            ErrorCode::badInput,     "cannot go on with", file.string(), "", std::to_string(bytes) + " bytes",
+            std::to_string(expected)};
+    }
+    return HiddenStates(std::move(*data), hidden);
+}
+
+Result<void> HiddenStates::read(int64_t firstToken, int64_t tokens, float* out) const {
+    return m_file->read(static_cast<uint64_t>(firstToken * m_hidden * 4),
+                        static_cast<uint64_t>(tokens * m_hidden * 4), reinterpret_cast<std::byte*>(out), "");
+}
+
+NewHiddenStates::NewHiddenStates(std::filesystem::path file, std::filesystem::path finalName, int descriptor,
+                                 int64_t hidden)
     : m_file(std::move(file)),
       m_finalName(std::move(finalName)),
       m_descriptor(descriptor),
-      m_tokens(tokens),
       m_hidden(hidden) {}
 
-HiddenStates::HiddenStates(HiddenStates&& other) noexcept {
+NewHiddenStates::NewHiddenStates(NewHiddenStates&& other) noexcept {
     *this = std::move(other);
 }
 
-HiddenStates& HiddenStates::operator=(HiddenStates&& other) noexcept {
+NewHiddenStates& NewHiddenStates::operator=(NewHiddenStates&& other) noexcept {
     std::swap(m_file, other.m_file);
     std::swap(m_finalName, other.m_finalName);
     std::swap(m_descriptor, other.m_descriptor);
-    std::swap(m_tokens, other.m_tokens);
     std::swap(m_hidden, other.m_hidden);
     return *this;
 }
 
-HiddenStates::~HiddenStates() {
+NewHiddenStates::~NewHiddenStates() {
     if (m_descriptor >= 0) ::close(m_descriptor);
 }
 
-Result<HiddenStates> HiddenStates::open(const std::filesystem::path& file, int64_t tokens, int64_t hidden) {
-    const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) return readError(file, errno);
-    HiddenStates states(file, file, descriptor, tokens, hidden);
-    const off_t size = ::lseek(descriptor, 0, SEEK_END);
-    if (size != static_cast<off_t>(tokens * hidden * 4)) {
-        return Error{ErrorCode::badInput,
-                     "cannot go on with",
-                     file.string(),
-                     "",
-                     std::to_string(size) + " bytes",
-                     std::to_string(tokens * hidden * 4)};
-    }
-    return states;
-}
-
-Result<HiddenStates> HiddenStates::create(const std::filesystem::path& file, int64_t tokens, int64_t hidden) {
+Result<NewHiddenStates> NewHiddenStates::create(const std::filesystem::path& file, int64_t hidden) {
     std::filesystem::path temporary = file;
     temporary += ".tmp";
-    const int descriptor = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (descriptor < 0) return writeError(temporary, errno);
-    return HiddenStates(temporary, file, descriptor, tokens, hidden);
+    return NewHiddenStates(temporary, file, descriptor, hidden);
 }
 
-Result<void> HiddenStates::read(int64_t firstToken, int64_t tokens, float* out) const {
-    auto* bytes = reinterpret_cast<char*>(out);
-    auto left = static_cast<size_t>(tokens * m_hidden * 4);
-    off_t position = firstToken * m_hidden * 4;
-    while (left > 0) {
-        const ssize_t got = ::pread(m_descriptor, bytes, left, position);
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return readError(m_file, got < 0 ? errno : EIO);
-        bytes += got;
-        left -= static_cast<size_t>(got);
-        position += got;
-    }
-    return {};
-}
-
-Result<void> HiddenStates::write(int64_t firstToken, int64_t tokens, const float* values) {
+Result<void> NewHiddenStates::write(int64_t firstToken, int64_t tokens, const float* values) {
     return writeAt(m_descriptor, m_file, static_cast<uint64_t>(firstToken * m_hidden * 4), values,
                    static_cast<uint64_t>(tokens * m_hidden * 4));
 }
 
-Result<void> HiddenStates::keep() {
+Result<void> NewHiddenStates::keep() {
     if (::fdatasync(m_descriptor) != 0) return writeError(m_file, errno);
     if (::rename(m_file.c_str(), m_finalName.c_str()) != 0) return writeError(m_finalName, errno);
     m_file = m_finalName;
@@ -87,7 +72,7 @@ Result<void> HiddenStates::keep() {
 }
 
 Result<void> embedTokens(const inference::Checkpoint& source, const CalibrationWindows& windows,
-                         HiddenStates& out) {
+                         NewHiddenStates& out) {
     const inference::TensorInfo& embedding = source.tensors().embedding;
     constexpr size_t kTokens = 1024;
     std::vector<std::byte> stored(embedding.rowBytes());

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "inference/model/checkpoint.h"
+#include "inference/model/data_file.h"
 #include "quant/calibration.h"
 
 namespace edgechat::quant {
@@ -13,31 +14,40 @@ namespace edgechat::quant {
 class HiddenStates {
   public:
     static Result<HiddenStates> open(const std::filesystem::path& file, int64_t tokens, int64_t hidden);
-    /// A new file under a name that nobody takes for a finished one; keep() gives it its own.
-    static Result<HiddenStates> create(const std::filesystem::path& file, int64_t tokens, int64_t hidden);
-    HiddenStates(HiddenStates&& other) noexcept;
-    HiddenStates& operator=(HiddenStates&& other) noexcept;
-    ~HiddenStates();
 
     Result<void> read(int64_t firstToken, int64_t tokens, float* out) const;
+
+  private:
+    HiddenStates(std::shared_ptr<const inference::DataFile> file, int64_t hidden)
+        : m_file(std::move(file)), m_hidden(hidden) {}
+
+    std::shared_ptr<const inference::DataFile> m_file;
+    int64_t m_hidden;
+};
+
+/// A new file of them, under a name that nobody takes for a finished one until keep().
+class NewHiddenStates {
+  public:
+    static Result<NewHiddenStates> create(const std::filesystem::path& file, int64_t hidden);
+    NewHiddenStates(NewHiddenStates&& other) noexcept;
+    NewHiddenStates& operator=(NewHiddenStates&& other) noexcept;
+    ~NewHiddenStates();
+
     Result<void> write(int64_t firstToken, int64_t tokens, const float* values);
     /// What was written is on the disk and has its name.
     Result<void> keep();
 
-    int64_t tokens() const { return m_tokens; }
-    int64_t hidden() const { return m_hidden; }
-
   private:
-    HiddenStates(std::filesystem::path file, std::filesystem::path finalName, int descriptor, int64_t tokens,
-                 int64_t hidden);
+    NewHiddenStates(std::filesystem::path file, std::filesystem::path finalName, int descriptor,
+                    int64_t hidden);
 
     std::filesystem::path m_file, m_finalName;
     int m_descriptor = -1;
-    int64_t m_tokens = 0, m_hidden = 0;
+    int64_t m_hidden = 0;
 };
 
 /// What the first layer reads: the rows of the embedding.
 Result<void> embedTokens(const inference::Checkpoint& source, const CalibrationWindows& windows,
-                         HiddenStates& out);
+                         NewHiddenStates& out);
 
 }  // namespace edgechat::quant

@@ -16,6 +16,7 @@ namespace {
 
 constexpr int kVersion = 2;
 constexpr const char* kCalibrationText = "calibration text";
+constexpr const char* kEvaluationText = "evaluation text";
 
 /// FNV-1a: tells a changed text from the same one, nothing more is asked of it.
 std::string hashOf(const void* data, size_t bytes) {
@@ -25,6 +26,11 @@ std::string hashOf(const void* data, size_t bytes) {
     std::ostringstream text;
     text << std::hex << hash;
     return text.str();
+}
+
+std::string textOf(const NamedWindows& text) {
+    const std::vector<int>& ids = text.windows.ids;
+    return text.name + ", " + hashOf(ids.data(), ids.size() * sizeof(int));
 }
 
 /// What JSON keeps of a name, which may be any bytes.
@@ -41,7 +47,7 @@ Error noJournal(const std::filesystem::path& file, std::string found) {
 }  // namespace
 
 Identity identityOf(const inference::Checkpoint& source, const Recipe& recipe,
-                    const CalibrationWindows& windows, const std::string& calibrationName) {
+                    const NamedWindows& calibration, const NamedWindows& evaluation) {
     Identity identity;
     const auto addFile = [&identity](const std::filesystem::path& path) {
         struct stat status = {};
@@ -54,20 +60,17 @@ Identity identityOf(const inference::Checkpoint& source, const Recipe& recipe,
     if (std::filesystem::is_directory(source.path())) addFile(source.path() / "config.json");
     identity["method"] = methodName(recipe.method);
     identity["group size"] = recipe.groupSize == 0 ? "auto" : std::to_string(recipe.groupSize);
+    const CalibrationWindows& windows = calibration.windows;
     identity["samples"] =
         std::to_string(windows.count()) + " of " + std::to_string(windows.window) + " tokens";
     identity["seed"] = std::to_string(recipe.seed);
-    const Ingredients& parts = recipe.ingredients;
     std::string left;
-    for (const auto& [name, on] :
-         {std::pair("scale", parts.scale), std::pair("families", parts.families),
-          std::pair("value-scale", parts.valueScale), std::pair("range", parts.range),
-          std::pair("refit", parts.refit), std::pair("gptq", parts.gptq), std::pair("joint", parts.joint)}) {
-        if (!on) left += std::string(left.empty() ? "" : ",") + name;
+    for (const auto& [name, part] : kIngredientNames) {
+        if (!(recipe.ingredients.*part)) left += std::string(left.empty() ? "" : ",") + name;
     }
     identity["left out"] = left.empty() ? "nothing" : left;
-    identity[kCalibrationText] =
-        calibrationName + ", " + hashOf(windows.ids.data(), windows.ids.size() * sizeof(int));
+    identity[kCalibrationText] = textOf(calibration);
+    if (evaluation.windows.count() > 0) identity[kEvaluationText] = textOf(evaluation);
     return identity;
 }
 
@@ -117,7 +120,7 @@ Result<Journal> Journal::load(const std::filesystem::path& file) {
     return journal;
 }
 
-Result<void> Journal::checkSame(const Identity& now, const std::filesystem::path& file) const {
+Result<void> checkSame(const Identity& began, const Identity& now, const std::filesystem::path& file) {
     Identity current;
     for (const auto& [name, value] : now) current[asJson(name)] = asJson(value);
     const auto differs = [&file](const std::string& name, const std::string& found,
@@ -131,15 +134,15 @@ Result<void> Journal::checkSame(const Identity& now, const std::filesystem::path
     };
     // What the windows were cut from comes last: another seed, number or size gives other windows too.
     for (const bool text : {false, true}) {
-        for (const auto& [name, value] : identity) {
-            if ((name == kCalibrationText) != text) continue;
+        for (const auto& [name, value] : began) {
+            if ((name == kCalibrationText || name == kEvaluationText) != text) continue;
             const auto found = current.find(name);
             if (found == current.end()) return differs(name, "none", value);
             if (found->second != value) return differs(name, found->second, value);
         }
     }
     for (const auto& [name, value] : current) {
-        if (identity.count(name) == 0) return differs(name, value, "none");
+        if (began.count(name) == 0) return differs(name, value, "none");
     }
     return {};
 }

@@ -16,9 +16,20 @@ namespace edgechat::quant {
 /// What a result depends on, by name: a job may only be resumed with the same.
 using Identity = std::map<std::string, std::string>;
 
-/// The source's files by name, size and time of change, the recipe, the calibration's tokens.
+/// A text's windows and what people call it.
+struct NamedWindows {
+    const CalibrationWindows& windows;
+    const std::string& name;
+};
+
+/// The source's files by name, size and time of change, the recipe, the tokens of the texts.
+/// @param evaluation  without windows: not wanted
 Identity identityOf(const inference::Checkpoint& source, const Recipe& recipe,
-                    const CalibrationWindows& windows, const std::string& calibrationName);
+                    const NamedWindows& calibration, const NamedWindows& evaluation);
+
+/// An error that names what is not as it was.
+/// @param file  where `began` was read
+Result<void> checkSame(const Identity& began, const Identity& now, const std::filesystem::path& file);
 
 struct Journal {
     Identity identity;
@@ -29,8 +40,6 @@ struct Journal {
     Result<void> save(const std::filesystem::path& file) const;
     /// ErrorCode::badInput when it is no journal.
     static Result<Journal> load(const std::filesystem::path& file);
-    /// An error that names what is not as it was.
-    Result<void> checkSame(const Identity& now, const std::filesystem::path& file) const;
 };
 
 }  // namespace edgechat::quant

@@ -9,9 +9,10 @@
 
 #include "quant/evaluation.h"
 #include "quant/hidden_states.h"
-#include "quant/journal.h"
 #include "quant/kernels/kernels.h"
 #include "quant/output/output_file.h"
+#include "quant/report_file.h"
+#include "quant/result_folder.h"
 #include "quant/smoothquant.h"
 
 namespace edgechat::quant {
@@ -84,14 +85,16 @@ class Job {
           m_request(request),
           m_callbacks(callbacks),
           m_config(source.config()),
-          m_partial(fs::path(request.output) += ".partial"),
-          m_work(m_partial / "work"),
-          m_journalFile(m_work / "journal.json") {}
+          m_partial(partialPath(request.output)),
+          m_work(workPath(request.output)),
+          m_journalFile(journalPath(request.output)) {}
 
     Result<QuantizationReport> run() {
         const Clock::time_point begin = Clock::now();
         if (Result<void> ready = prepare(); !ready) return ready.error();
-        if (Result<void> started = openFolder(); !started) return started.error();
+        Result<std::optional<QuantizationReport>> done = openFolder();
+        if (!done) return done.error();
+        if (*done) return std::move(**done);
         inference::cpu::ThreadPool pool(m_request.threads);
         const std::unique_ptr<DenseProduct> product = makeDenseProduct(pool);
         Result<std::unique_ptr<CheckpointWriter>> writer =
@@ -103,7 +106,7 @@ class Job {
             if (Result<void> rest = writeRest(**writer); !rest) return rest.error();
         } else if (!(*writer)->resumed()) {
             std::error_code ignored;
-            for (const fs::path& empty : weightsFiles()) fs::remove(empty, ignored);
+            for (const fs::path& empty : weightsFiles(m_partial)) fs::remove(empty, ignored);
             return lostWeights();
         }
         for (int layer = static_cast<int>(m_journal.layers.size()); layer < m_config.layers; ++layer) {
@@ -162,9 +165,8 @@ class Job {
                                   static_cast<int64_t>(windowsOf(stream).ids.size()), m_config.hidden);
     }
 
-    Result<HiddenStates> createStream(Stream stream, int layer) const {
-        return HiddenStates::create(hiddenFile(stream, layer),
-                                    static_cast<int64_t>(windowsOf(stream).ids.size()), m_config.hidden);
+    Result<NewHiddenStates> createStream(Stream stream, int layer) const {
+        return NewHiddenStates::create(hiddenFile(stream, layer), m_config.hidden);
     }
 
     int window() const { return std::min(m_request.recipe.window, m_config.context); }
@@ -184,7 +186,11 @@ class Job {
         if (!m_request.evaluation.empty()) {
             Result<CalibrationWindows> judge = cutWindows(m_request.evaluation, m_request.evaluationName,
                                                           m_tokenizer, m_windows.window, INT64_MAX, 0);
-            if (!judge) return judge.error();
+            if (!judge) {
+                Error error = judge.error();
+                error.what = "the evaluation text is too short:";
+                return error;
+            }
             if (judge->window != m_windows.window) {
                 return Error{ErrorCode::badInput,
                              "the evaluation text is too short:",
@@ -200,18 +206,20 @@ class Job {
         if (!plan) return plan.error();
         m_plan = std::move(*plan);
         for (const std::string& warning : m_plan.warnings) say("warning: " + warning);
+        m_identity = identityOf(m_source, m_request.recipe, {m_windows, m_request.calibrationName},
+                                {m_judgeWindows, m_request.evaluationName});
+        m_identity["memory"] = partsText(m_plan.blocks);
+        return {};
+    }
+
+    /// @param begun  --resume or --restart found files that are a part of the result, or go
+    Result<void> checkDisk(bool begun) const {
         const uint64_t needed = m_plan.outputBytes + m_plan.workBytes;
         say("needs about " + megabytes(m_plan.memoryBytes) + " of memory, and on the disk " +
             megabytes(m_plan.outputBytes) + " for the result and " + megabytes(m_plan.workBytes) +
             " meanwhile");
-        m_identity = identityOf(m_source, m_request.recipe, m_windows, m_request.calibrationName);
-        if (m_judgeWindows.count() > 0)
-            m_identity["evaluation text"] =
-                m_request.evaluationName + ", " + std::to_string(m_judgeWindows.ids.size()) + " tokens";
-        m_identity["memory"] = partsText(m_plan.blocks);
-        std::error_code error;
         uint64_t have = freeBytes(m_partial);
-        if (m_request.start != Start::fresh && fs::exists(m_partial, error)) have += m_plan.outputBytes;
+        if (begun) have += m_plan.outputBytes;
         if (have != 0 && have < needed) {
             return Error{ErrorCode::doesNotFit,
                          "cannot quantize to",
@@ -223,51 +231,92 @@ class Job {
         return {};
     }
 
-    Result<void> openFolder() {
+    /// @return the report, where --resume finds what it was to make; an error where something else is
+    Result<std::optional<QuantizationReport>> checkOutput() const {
         std::error_code error;
         const fs::path& output = m_request.output;
-        if (fs::exists(output, error) && !(fs::is_directory(output, error) && fs::is_empty(output, error))) {
-            return Error{ErrorCode::badInput,
-                         "cannot quantize to",
-                         output.string(),
-                         "",
-                         "something that is there already",
-                         "a folder that does not exist yet"};
+        const fs::file_status status = fs::symlink_status(output, error);
+        if (!fs::exists(status) || (fs::is_directory(status) && fs::is_empty(output, error)))
+            return std::optional<QuantizationReport>();
+        std::string found = "something that is there already";
+        std::optional<Finished> finished;
+        if (m_request.start == Start::resume && fs::is_directory(status)) finished = readFinished(output);
+        if (finished) {
+            const Result<void> same = checkSame(finished->identity, m_identity, output);
+            if (same && weightsBytes(output) == m_plan.outputBytes) {
+                say("finished already: " + output.string());
+                return std::optional(std::move(finished->report));
+            }
+            if (!same) found = "a finished quantization with another " + same.error().field;
         }
-        const bool begun = fs::exists(m_partial, error);
+        return Error{ErrorCode::badInput,
+                     "cannot quantize to",
+                     output.string(),
+                     "",
+                     found,
+                     "a folder that does not exist yet"};
+    }
+
+    /// Takes the folder and makes it ready for the next layer.
+    /// @return the report, where nothing is left to do
+    Result<std::optional<QuantizationReport>> openFolder() {
+        if (auto done = checkOutput(); !done || *done) return done;
+        Result<PartialFolder> folder = PartialFolder::take(m_request.output);
+        if (!folder) return folder.error();
+        m_folder = std::move(*folder);
+        // Another program may have finished it meanwhile.
+        if (auto done = checkOutput(); !done || *done) return done;
+        const bool begun = !m_folder->empty();
         if (begun && m_request.start == Start::fresh) {
             return Error{ErrorCode::badInput,
                          "cannot quantize to",
-                         output.string(),
+                         m_request.output.string(),
                          "",
                          "an unfinished quantization in " + m_partial.string(),
                          "--resume or --restart"};
         }
-        if (begun && m_request.start == Start::resume && fs::exists(m_journalFile, error)) {
-            Result<Journal> journal = Journal::load(m_journalFile);
-            if (!journal) return journal.error();
-            if (Result<void> same = journal->checkSame(m_identity, m_journalFile); !same) return same;
-            if (journal->layers.size() > static_cast<size_t>(m_config.layers)) {
-                return Error{ErrorCode::badInput,
-                             "cannot go on with",
-                             m_journalFile.string(),
-                             "layers",
-                             std::to_string(journal->layers.size()),
-                             "at most " + std::to_string(m_config.layers)};
-            }
-            if (!journal->layers.empty() && weightsBytes() != m_plan.outputBytes) return lostWeights();
-            m_journal = std::move(*journal);
-            if (!m_journal.layers.empty())
-                say("goes on after layer " + std::to_string(m_journal.layers.size()) + " of " +
-                    std::to_string(m_config.layers));
-            return {};
+        if (begun && m_request.start == Start::resume) {
+            if (std::optional<Finished> finished = readFinished(m_partial)) return publish(*finished);
         }
-        if (begun) fs::remove_all(m_partial, error);
-        fs::create_directories(m_work, error);
-        if (error) {
-            return Error{ErrorCode::badInput, "cannot make the folder",     m_work.string(), "",
-                         error.message(),     "a place that can be written"};
+        if (Result<void> room = checkDisk(begun); !room) return room.error();
+        std::error_code error;
+        const bool resumes = begun && m_request.start == Start::resume && fs::exists(m_journalFile, error);
+        if (Result<void> ready = resumes ? readJournal() : beginAnew(); !ready) return ready.error();
+        return std::optional<QuantizationReport>();
+    }
+
+    /// What is left to do with a folder that has everything.
+    Result<std::optional<QuantizationReport>> publish(const Finished& finished) {
+        if (Result<void> same = checkSame(finished.identity, m_identity, m_partial / kReportName); !same)
+            return same.error();
+        if (weightsBytes(m_partial) != m_plan.outputBytes) return lostWeights();
+        if (Result<void> published = m_folder->publish(); !published) return published.error();
+        return std::optional(finished.report);
+    }
+
+    Result<void> readJournal() {
+        Result<Journal> journal = Journal::load(m_journalFile);
+        if (!journal) return journal.error();
+        if (Result<void> same = checkSame(journal->identity, m_identity, m_journalFile); !same) return same;
+        if (journal->layers.size() > static_cast<size_t>(m_config.layers)) {
+            return Error{ErrorCode::badInput,
+                         "cannot go on with",
+                         m_journalFile.string(),
+                         "layers",
+                         std::to_string(journal->layers.size()),
+                         "at most " + std::to_string(m_config.layers)};
         }
+        if (!journal->layers.empty() && weightsBytes(m_partial) != m_plan.outputBytes) return lostWeights();
+        m_journal = std::move(*journal);
+        if (!m_journal.layers.empty())
+            say("goes on after layer " + std::to_string(m_journal.layers.size()) + " of " +
+                std::to_string(m_config.layers));
+        return {};
+    }
+
+    Result<void> beginAnew() {
+        if (Result<void> cleared = m_folder->clear(); !cleared) return cleared;
+        if (Result<void> made = makeFolder(m_work); !made) return made;
         m_journal.identity = m_identity;
         if (Result<void> embedded = embed(); !embedded) return embedded;
         return m_journal.save(m_journalFile);
@@ -280,23 +329,6 @@ class Job {
         return rest;
     }
 
-    std::vector<fs::path> weightsFiles() const {
-        std::vector<fs::path> files;
-        std::error_code error;
-        for (fs::directory_iterator entry(m_partial, error), end; !error && entry != end;
-             entry.increment(error)) {
-            if (entry->path().extension() == ".safetensors") files.push_back(entry->path());
-        }
-        return files;
-    }
-
-    uint64_t weightsBytes() const {
-        uint64_t bytes = 0;
-        std::error_code error;
-        for (const fs::path& file : weightsFiles()) bytes += fs::file_size(file, error);
-        return bytes;
-    }
-
     /// The layers that the journal counts are not there.
     Error lostWeights() const {
         return Error{
@@ -306,7 +338,7 @@ class Job {
 
     Result<void> embed() {
         for (const Stream stream : streams()) {
-            Result<HiddenStates> states = createStream(stream, 0);
+            Result<NewHiddenStates> states = createStream(stream, 0);
             if (!states) return states.error();
             if (Result<void> embedded = embedTokens(m_source, windowsOf(stream), *states); !embedded)
                 return embedded;
@@ -384,7 +416,7 @@ class Job {
                          const InputVisitor& visit) {
         Result<HiddenStates> before = openStream(stream, index);
         if (!before) return before.error();
-        Result<HiddenStates> after = createStream(stream, index + 1);
+        Result<NewHiddenStates> after = createStream(stream, index + 1);
         if (!after) return after.error();
         const CalibrationWindows& windows = windowsOf(stream);
         const int64_t atOnce = windowsAtOnce(windows.window);
@@ -454,23 +486,8 @@ class Job {
 
     Result<void> finish(CheckpointWriter& writer, const QuantizationReport& report) {
         if (Result<void> finished = writer.finish(); !finished) return finished;
-        const nlohmann::json about = {{"format", 1}, {"quantization", toJson(report)}};
-        if (Result<void> saved =
-                writeWholeFile(m_partial / "edgechat.json",
-                               about.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
-            !saved)
-            return saved;
-        if (Result<void> synced = syncFolder(m_partial); !synced) return synced;
-        std::error_code error;
-        fs::remove(m_request.output, error);  // an empty folder
-        fs::rename(m_partial, m_request.output, error);
-        if (error) {
-            return Error{ErrorCode::badInput,       "cannot name the finished folder",
-                         m_request.output.string(), "",
-                         error.message(),           "a name that is free"};
-        }
-        fs::remove_all(m_request.output / "work", error);
-        return {};
+        if (Result<void> marked = markFinished(m_partial, {m_identity, report}); !marked) return marked;
+        return m_folder->publish();
     }
 
     const Checkpoint& m_source;
@@ -483,6 +500,7 @@ class Job {
     Plan m_plan;
     Identity m_identity;
     Journal m_journal;
+    std::optional<PartialFolder> m_folder;
 };
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace edgechat::quant {
 
 enum class Start {
     fresh,    ///< fails where an unfinished quantization lies
-    resume,   ///< goes on with one, or begins where there is none
+    resume,   ///< goes on with one, or begins where there is none; of a finished one, gives the report
     restart,  ///< throws one away
 };
 
@@ -35,9 +35,10 @@ struct QuantizeCallbacks {
     std::function<void(const std::string& text)> onMessage;
 };
 
-/// The calling thread does the work. The source stays as it is.
-/// @return ErrorCode::badInput for a source, text or journal that will not do, ErrorCode::doesNotFit for
-/// memory and disk
+/// The calling thread does the work. The source stays as it is. Whenever the program was killed,
+/// Start::resume leads to the same bytes.
+/// @return ErrorCode::badInput for a source, text or journal that will not do, and for an output that another
+/// program works on; ErrorCode::doesNotFit for memory and disk
 Result<QuantizationReport> quantize(const inference::Checkpoint& source,
                                     const inference::Tokenizer& tokenizer, const QuantizeRequest& request,
                                     const QuantizeCallbacks& callbacks);

@@ -1,6 +1,7 @@
 // What a quantization is asked to do.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -18,6 +19,20 @@ struct Ingredients {
     bool refit = true;       ///< zero point and least-squares scale for the codes
     bool gptq = true;        ///< errors answered by later inputs
     bool joint = true;       ///< scales are judged with ranges and compensation, else by round to nearest
+};
+
+struct IngredientName {
+    const char* name;  ///< on the command line and in a journal
+    bool Ingredients::*part;
+};
+inline constexpr std::array kIngredientNames = {
+    IngredientName{"scale", &Ingredients::scale},
+    IngredientName{"families", &Ingredients::families},
+    IngredientName{"value-scale", &Ingredients::valueScale},
+    IngredientName{"range", &Ingredients::range},
+    IngredientName{"refit", &Ingredients::refit},
+    IngredientName{"gptq", &Ingredients::gptq},
+    IngredientName{"joint", &Ingredients::joint},
 };
 
 struct Recipe {

@@ -99,6 +99,7 @@ Result<int> run(const Arguments& arguments, Output& output) {
     size_t warned = 0;  // messages that were looked at
     for (;;) {
         watchInterrupt();
+        if (interrupted()) return kExitInterrupted;
         if (terminal) showPrompt();
         std::optional<std::string> line = lines.next();
         if (!line) {

@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <nlohmann/json.hpp>
@@ -29,6 +30,13 @@ void lowerPriority() {
     (void)::syscall(SYS_ioprio_set, kIoprioWhoProcess, 0, kBestEffort | kLowest);
 }
 
+std::string ingredientNames() {
+    std::string names;
+    for (const quant::IngredientName& known : quant::kIngredientNames)
+        names += std::string(names.empty() ? "" : ", ") + known.name;
+    return names;
+}
+
 Result<quant::Ingredients> readIngredients(const Arguments& arguments) {
     quant::Ingredients parts;
     std::string list = arguments.text("--without");
@@ -36,19 +44,14 @@ Result<quant::Ingredients> readIngredients(const Arguments& arguments) {
         const size_t comma = list.find(',');
         const std::string name = list.substr(0, comma);
         list = comma == std::string::npos ? "" : list.substr(comma + 1);
-        bool* part = name == "scale"         ? &parts.scale
-                     : name == "families"    ? &parts.families
-                     : name == "value-scale" ? &parts.valueScale
-                     : name == "range"       ? &parts.range
-                     : name == "refit"       ? &parts.refit
-                     : name == "gptq"        ? &parts.gptq
-                     : name == "joint"       ? &parts.joint
-                                             : nullptr;
-        if (part == nullptr) {
+        const auto part =
+            std::find_if(quant::kIngredientNames.begin(), quant::kIngredientNames.end(),
+                         [&name](const quant::IngredientName& known) { return known.name == name; });
+        if (part == quant::kIngredientNames.end()) {
             return usageError("the option", "--without", '"' + name + '"',
-                              "scale, families, value-scale, range, refit, gptq, joint, with commas between");
+                              ingredientNames() + ", with commas between");
         }
-        *part = false;
+        parts.*part->part = false;
     }
     return parts;
 }
@@ -177,8 +180,7 @@ Command quantizeCommand() {
         {"--resume", "", "go on with an unfinished quantization"},
         {"--restart", "", "throw an unfinished quantization away"},
         {"--memory-limit", "BYTES", "resident memory to stay within (2500000000)"},
-        {"--without", "LIST",
-         "leave parts of awq out: scale, families, value-scale, range, refit, gptq, joint"}};
+        {"--without", "LIST", "leave parts of awq out: " + ingredientNames()}};
     std::vector<Option> compute = computeOptions();
     for (Option& option : compute) {
         if (option.name == "--context") option.help = "tokens of a calibration window (512)";

@@ -7,11 +7,13 @@
 namespace edgechat::cli {
 namespace {
 
-// The one global of the tool: a signal handler can reach nothing else.
+// The globals of the tool: a signal handler can reach nothing else.
 std::atomic<bool> g_interrupted{false};
+std::atomic<bool> g_ended{false};  // never cleared: SIGTERM and SIGHUP are for all that the program would do
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
 
-void onInterrupt(int) {
+void onInterrupt(int signal) {
+    if (signal != SIGINT) g_ended.store(true);
     g_interrupted.store(true);
 }
 
@@ -27,12 +29,20 @@ void stopWork() {
 
 void watchInterrupt() {
     g_interrupted.store(false);
+    if (g_ended.load()) g_interrupted.store(true);  // in this order: the handler may come between
     struct sigaction action = {};
     action.sa_handler = onInterrupt;
     sigemptyset(&action.sa_mask);
     // SA_RESETHAND: the second signal finds the default action. No SA_RESTART: a read() of stdin returns.
     action.sa_flags = SA_RESETHAND;
     sigaction(SIGINT, &action, nullptr);
+    for (const int signal : {SIGTERM, SIGHUP}) {
+        struct sigaction inherited = {};
+        sigaction(signal, nullptr, &inherited);
+        if (inherited.sa_handler == SIG_IGN) continue;
+        action.sa_flags = signal == SIGHUP ? 0 : static_cast<int>(SA_RESETHAND);
+        sigaction(signal, &action, nullptr);
+    }
 }
 
 void prepareProcess() {

@@ -28,10 +28,10 @@ void useJournal(std::string_view text) {
     const edgechat::fuzz::MemoryFile file(text.data(), text.size());
     const auto journal = Journal::load(file.path());
     if (!journal) return require(journal.error().message().find(file.path()) != std::string::npos);
-    require(static_cast<bool>(journal->checkSame(journal->identity, file.path())));
+    require(static_cast<bool>(checkSame(journal->identity, journal->identity, file.path())));
     Identity other = journal->identity;
     other["one more"] = "";
-    require(journal->identity.count("one more") != 0 || !journal->checkSame(other, file.path()));
+    require(journal->identity.count("one more") != 0 || !checkSame(journal->identity, other, file.path()));
 }
 
 }  // namespace

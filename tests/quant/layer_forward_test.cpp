@@ -91,7 +91,7 @@ class Layers : public ::testing::TestWithParam<ParityModel> {
         const int64_t tokens = windows * window, hidden = m_source->config().hidden;
         const std::filesystem::path file = m_folder.path() / "hidden.f32";
         {
-            Result<HiddenStates> states = HiddenStates::create(file, tokens, hidden);
+            Result<NewHiddenStates> states = NewHiddenStates::create(file, hidden);
             ASSERT_TRUE(states);
             ASSERT_TRUE(embedTokens(*m_source, calibration, *states));
             EXPECT_FALSE(std::filesystem::exists(file)) << "not before it is kept";

@@ -153,6 +153,69 @@ TEST_F(Resume, aChangedTextIsRefused) {
     EXPECT_TRUE(run());
 }
 
+TEST_F(Resume, aChangedEvaluationTextIsRefused) {
+    const std::string text = m_request.calibration.substr(0, 2000);
+    m_request.evaluation = text;
+    m_request.evaluationName = "text";
+    interruptAfter(1);
+    const auto refused = [this] { expectNotResumed("evaluation text"); };
+    std::swap(m_request.evaluation[1000], m_request.evaluation[1001]);
+    const Result<std::unique_ptr<inference::Checkpoint>> checkpoint = inference::Checkpoint::open(source());
+    ASSERT_TRUE(checkpoint);
+    const Result<std::unique_ptr<inference::Tokenizer>> tokenizer = inference::makeTokenizer(**checkpoint);
+    ASSERT_TRUE(tokenizer);
+    const auto tokens = [&](const std::string& some) {
+        return cutWindows(some, "", **tokenizer, m_request.recipe.window, INT64_MAX, 0)->ids.size();
+    };
+    ASSERT_EQ(tokens(m_request.evaluation), tokens(text)) << "the same length";
+    refused();
+    m_request.evaluation = text;
+    m_request.evaluationName = "another name";
+    refused();
+    m_request.evaluation.clear();
+    refused();
+    m_request.evaluation = text;
+    m_request.evaluationName = "text";
+    EXPECT_TRUE(run());
+}
+
+TEST_F(Resume, noEvaluationCanBeAddedLater) {
+    interruptAfter(1);
+    m_request.evaluation = m_request.calibration.substr(0, 2000);
+    m_request.evaluationName = "text";
+    expectNotResumed("evaluation text");
+}
+
+/// Also behind the last layer, while it is evaluated.
+TEST_F(Resume, givesTheSameEvaluationWhereverItWasStopped) {
+    m_request.evaluation = m_request.calibration.substr(0, 2000);
+    m_request.evaluationName = "text";
+    int calls = 0;
+    QuantizeCallbacks callbacks;
+    callbacks.onProgress = [&calls](int, int, const std::string&) {
+        ++calls;
+        return true;
+    };
+    const Result<QuantizationReport> whole = run(callbacks);
+    ASSERT_TRUE(whole) << whole.error().message();
+    ASSERT_TRUE(whole->evaluation);
+    const nlohmann::json expected = toJson(*whole)["evaluation"];
+    removeResult();
+    const int step = std::max(1, calls / 20);
+    for (int call = calls - 1; call >= 0; call -= call > calls - 5 ? 1 : step) {
+        SCOPED_TRACE("call " + std::to_string(call) + " of " + std::to_string(calls));
+        m_request.start = Start::fresh;
+        const Result<QuantizationReport> stopped = run(stopAt(call));
+        ASSERT_FALSE(stopped);
+        ASSERT_EQ(stopped.error().code, ErrorCode::interrupted) << stopped.error().message();
+        m_request.start = Start::resume;
+        const Result<QuantizationReport> resumed = run();
+        ASSERT_TRUE(resumed) << resumed.error().message();
+        EXPECT_EQ(toJson(*resumed)["evaluation"], expected);
+        removeResult();
+    }
+}
+
 /// Fewer parts of a Gram matrix know more: another limit is another result.
 TEST_F(Resume, aMemoryLimitThatChangesTheResultIsRefused) {
     HfFolder wide = smallSource(SmallFamily::llama, "F16", 2);

@@ -53,8 +53,8 @@ struct Pipe {
         const struct rlimit limits = {limit, limit};
         ::setrlimit(RLIMIT_FSIZE, &limits);
     }
-    ::signal(SIGINT, SIG_DFL);
-    ::signal(SIGPIPE, SIG_DFL);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(number, SIG_DFL);
+    if (options.ignoredSignal != 0) ::signal(options.ignoredSignal, SIG_IGN);
     for (const auto& [name, value] : options.environment) ::setenv(name.c_str(), value.c_str(), 1);
     std::vector<char*> arguments;
     for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
@@ -102,7 +102,7 @@ Outcome runProcess(const std::vector<std::string>& words, const ProcessOptions& 
         }
         if (!signalSent && (outcome.output.find(options.interruptAt) != std::string::npos ||
                             outcome.errors.find(options.interruptAt) != std::string::npos)) {
-            ::kill(child, SIGINT);
+            ::kill(child, options.interruptSignal);
             signalSent = true;
         }
     }

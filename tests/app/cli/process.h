@@ -1,6 +1,8 @@
 // Runs a program as a test needs it: its input, its two outputs apart, limits, and signals in the middle.
 #pragma once
 
+#include <signal.h>
+
 #include <map>
 #include <string>
 #include <vector>
@@ -13,8 +15,10 @@ struct ProcessOptions {
     std::string outputFile;                          ///< stdout goes there instead of into Outcome::output
     bool closeOutput = false;  ///< the reader of stdout goes away before the program starts
     long fileSizeLimit = -1;   ///< RLIMIT_FSIZE, bytes
-    /// SIGINT is sent once, when stdout or stderr holds this text.
+    /// A signal is sent once, when stdout or stderr holds this text.
     std::string interruptAt;
+    int interruptSignal = SIGINT;
+    int ignoredSignal = 0;  ///< is ignored from the start, as nohup does with SIGHUP
 };
 
 struct Outcome {

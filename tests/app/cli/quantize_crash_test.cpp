@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "tests/app/cli/command_line.h"
+#include "tests/app/cli/traced_process.h"
 #include "tests/quant/small_source.h"
 
 namespace edgechat::testing {
@@ -39,6 +40,12 @@ class QuantizeCrash : public CommandLine {
         return all;
     }
 
+    std::vector<std::string> traced(const std::string& more = {}) const {
+        std::vector<std::string> all = words(more);
+        all.insert(all.begin(), EDGECHAT_CLI);
+        return all;
+    }
+
     /// The model of an undisturbed run, and how long it took.
     std::map<std::string, std::string> undisturbed(std::chrono::microseconds* took = nullptr) {
         const auto begin = std::chrono::steady_clock::now();
@@ -47,14 +54,8 @@ class QuantizeCrash : public CommandLine {
             *took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
                                                                           begin);
         EXPECT_EQ(outcome.code, 0) << outcome.errors;
-        std::map<std::string, std::string> content = madeModel();
-        fs::remove_all(out());
-        return content;
-    }
-    /// The finished folder but for its leftovers: a kill may come between its naming and their removal.
-    std::map<std::string, std::string> madeModel() const {
         std::map<std::string, std::string> content = contentOf(out());
-        content.erase("work");
+        fs::remove_all(out());
         return content;
     }
     /// @return false when the program had ended before
@@ -77,10 +78,17 @@ class QuantizeCrash : public CommandLine {
         ::waitpid(child, &status, 0);
         return WIFSIGNALED(status);
     }
-    void expectUnfinished() const {
-        if (fs::exists(out())) return;  // the kill came behind the last step
-        EXPECT_FALSE(fs::exists(partial()) && fs::exists(partial() + "/config.json") &&
-                     !fs::exists(partial() + "/work"));
+    /// What a kill left is the whole result under its name, or has another; either way a resume ends well.
+    void expectResumes(const std::map<std::string, std::string>& expected) const {
+        if (fs::exists(out())) {
+            EXPECT_TRUE(contentOf(out()) == expected);
+            EXPECT_FALSE(fs::exists(partial()));
+        }
+        const Outcome resumed = run(words("--resume"));
+        ASSERT_EQ(resumed.code, 0) << resumed.errors;
+        EXPECT_EQ(object(resumed)["layers"].size(), 28u);
+        EXPECT_TRUE(contentOf(out()) == expected);
+        EXPECT_FALSE(fs::exists(partial()));
     }
 };
 
@@ -92,28 +100,69 @@ TEST_F(QuantizeCrash, aKillAtAnyMomentCostsNoByte) {
     int killed = 0;
     for (int i = 0; i < kTries; ++i) {
         SCOPED_TRACE("try " + std::to_string(i));
-        killed += runAndKill(words(), took * (i + 1) / kTries) ? 1 : 0;
-        expectUnfinished();
-        if (!fs::exists(out())) {
-            const Outcome resumed = run(words("--resume"));
-            ASSERT_EQ(resumed.code, 0) << resumed.errors;
-        }
-        ASSERT_TRUE(madeModel() == expected);
-        EXPECT_FALSE(fs::exists(partial()));
+        if (runAndKill(words(), took * (i + 1) / kTries))
+            ++killed;
+        else
+            took /= 2;  // the machine has become faster
+        ASSERT_NO_FATAL_FAILURE(expectResumes(expected));
         fs::remove_all(out());
     }
-    EXPECT_GE(killed, kTries / 2);
+    EXPECT_GE(killed, 1);
+}
+
+/// In front of every change on the disk from the last layer's journal on, and of some before.
+TEST_F(QuantizeCrash, norDoesAKillBetweenAnyTwoStepsOfTheEnd) {
+    const auto expected = undisturbed();
+    const TracedOutcome whole = runAndKillAtCall(traced(), SIZE_MAX);
+    if (!whole.possible) GTEST_SKIP() << "a process cannot be traced here";
+    ASSERT_EQ(whole.code, 0);
+    ASSERT_TRUE(contentOf(out()) == expected);
+    fs::remove_all(out());
+    const size_t calls = whole.calls.size();
+    constexpr size_t kEnd = 40;
+    ASSERT_GT(calls, kEnd);
+    for (size_t call = 0; call < calls; call += call + kEnd < calls ? calls / 10 : 1) {
+        const TracedOutcome killed = runAndKillAtCall(traced(), call);
+        ASSERT_TRUE(killed.killed);
+        SCOPED_TRACE("killed at call " + std::to_string(call) + " of " + std::to_string(calls) + ", " +
+                     killed.calls.back());
+        ASSERT_NO_FATAL_FAILURE(expectResumes(expected));
+        fs::remove_all(out());
+    }
+}
+
+/// A restart that was killed while it threw away a half of the work, or all of it but for its name.
+TEST_F(QuantizeCrash, norDoesAKillOfARestart) {
+    const auto expected = undisturbed();
+    const TracedOutcome whole = runAndKillAtCall(traced(), SIZE_MAX);
+    if (!whole.possible) GTEST_SKIP() << "a process cannot be traced here";
+    fs::remove_all(out());
+    const size_t calls = whole.calls.size();
+    const auto rename = std::find_if(whole.calls.rbegin(), whole.calls.rend(),
+                                     [](const std::string& name) { return name.starts_with("rename"); });
+    const auto named = static_cast<size_t>(whole.calls.rend() - rename) - 1;
+    for (const size_t first : {calls / 2, named}) {
+        ASSERT_TRUE(runAndKillAtCall(traced(), first).killed);
+        ASSERT_TRUE(fs::exists(partial()));
+        fs::rename(partial(), path("kept"));
+        for (size_t call = 0; call < 24; ++call) {
+            fs::copy(path("kept"), partial(), fs::copy_options::recursive);
+            const TracedOutcome restarted = runAndKillAtCall(traced("--restart"), call);
+            ASSERT_TRUE(restarted.killed);
+            SCOPED_TRACE("after a kill at call " + std::to_string(first) + ", killed at call " +
+                         std::to_string(call) + ", " + restarted.calls.back());
+            ASSERT_NO_FATAL_FAILURE(expectResumes(expected));
+            fs::remove_all(out());
+        }
+        fs::remove_all(path("kept"));
+    }
 }
 
 TEST_F(QuantizeCrash, norDoManyKillsOfOneJob) {
     std::chrono::microseconds took{};
     const auto expected = undisturbed(&took);
     for (int i = 0; i < 40 && !fs::exists(out()); ++i) runAndKill(words("--resume"), took * (i + 4) / 20);
-    if (!fs::exists(out())) {
-        const Outcome resumed = run(words("--resume"));
-        ASSERT_EQ(resumed.code, 0) << resumed.errors;
-    }
-    EXPECT_TRUE(madeModel() == expected);
+    expectResumes(expected);
 }
 
 /// RLIMIT_FSIZE stands for a full disk: a write beyond it fails with EFBIG.
@@ -132,7 +181,7 @@ TEST_F(QuantizeCrash, aFullDiskIsSaidAndCanBeResumed) {
         EXPECT_FALSE(fs::exists(partial() + "/config.json"));
         const Outcome resumed = run(words("--resume"));
         ASSERT_EQ(resumed.code, 0) << resumed.errors;
-        EXPECT_TRUE(madeModel() == expected);
+        EXPECT_TRUE(contentOf(out()) == expected);
         fs::remove_all(out());
     }
 }

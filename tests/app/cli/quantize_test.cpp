@@ -1,4 +1,9 @@
 // quantize: what it says, what it refuses, and that its results run.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <sstream>
 
@@ -153,16 +158,86 @@ TEST_F(QuantizeCommand, anInterruptionCanBeResumed) {
     quantize();
     const auto expected = contentOf(out());
     fs::remove_all(out());
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+        SCOPED_TRACE(signal);
+        ProcessOptions options;
+        options.interruptAt = "\"done\"";
+        options.interruptSignal = signal;
+        const Outcome stopped = run(words({"--progress", "json"}), options);
+        EXPECT_EQ(stopped.code, 130) << stopped.errors;
+        EXPECT_EQ(object(stopped)["error"]["code"], "interrupted");
+        EXPECT_NE(stopped.errors.find("--resume"), std::string::npos) << stopped.errors;
+        EXPECT_FALSE(fs::exists(out()));
+        expectRefused(words(), 3, "--resume");
+        quantize({"--resume"});
+        EXPECT_TRUE(contentOf(out()) == expected);
+        fs::remove_all(out());
+    }
+}
+
+/// As nohup wants it.
+TEST_F(QuantizeCommand, aHangUpThatIsIgnoredStopsNothing) {
+    writeSource(smallSource(SmallFamily::llama), source());
     ProcessOptions options;
     options.interruptAt = "\"done\"";
-    const Outcome stopped = run(words({"--progress", "json"}), options);
-    EXPECT_EQ(stopped.code, 130) << stopped.errors;
-    EXPECT_EQ(object(stopped)["error"]["code"], "interrupted");
-    EXPECT_NE(stopped.errors.find("--resume"), std::string::npos) << stopped.errors;
-    EXPECT_FALSE(fs::exists(out()));
-    expectRefused(words(), 3, "--resume");
-    quantize({"--resume"});
-    EXPECT_TRUE(contentOf(out()) == expected);
+    options.interruptSignal = SIGHUP;
+    options.ignoredSignal = SIGHUP;
+    const Outcome outcome = run(words({"--progress", "json"}), options);
+    EXPECT_EQ(outcome.code, 0) << outcome.errors << outcome.signal;
+}
+
+TEST_F(QuantizeCommand, aFolderHasOneProgramAtATime) {
+    writeSource(smallSource(SmallFamily::llama), source());
+    ProcessOptions options;
+    options.interruptAt = "\"done\"";
+    EXPECT_EQ(run(words({"--progress", "json"}), options).code, 130);
+    const auto before = contentOf(out() + ".partial");
+    const int folder = ::open((out() + ".partial").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ASSERT_GE(folder, 0);
+    ASSERT_EQ(::flock(folder, LOCK_EX | LOCK_NB), 0);
+    expectRefused(words(), 3, "another program");
+    expectRefused(words({"--resume"}), 3, "another program");
+    expectRefused(words({"--restart"}), 3, "another program");
+    EXPECT_TRUE(contentOf(out() + ".partial") == before);
+    ::close(folder);
+    EXPECT_EQ(quantize({"--resume"})["method"], "awq");
+}
+
+TEST_F(QuantizeCommand, whatIsFinishedIsFinishedAlready) {
+    writeSource(smallSource(SmallFamily::llama), source());
+    const nlohmann::json made = quantize();
+    const Outcome again = run(words({"--resume"}));
+    EXPECT_EQ(again.code, 0);
+    EXPECT_NE(again.errors.find("finished already"), std::string::npos) << again.errors;
+    nlohmann::json said = object(again);
+    said["peak_rss_bytes"] = made["peak_rss_bytes"];  // of another process
+    EXPECT_EQ(said, made);
+    EXPECT_EQ(run(words()).code, 3);
+    EXPECT_EQ(run(words({"--restart"})).code, 3);
+}
+
+/// The engine's own protocol on the written folder and its source, of a model whose windows begin with no
+/// BOS: that protocol puts a BOS in the place of a token, the quantizer in front of it.
+TEST_F(QuantizeCommand, evaluatesAsPerplexityDoes) {
+    writeSource(smallSource(SmallFamily::falcon40b), source());
+    write("judge.txt", read(path("text.txt")).substr(3000, 3000));
+    const nlohmann::json report = quantize({"--evaluate", path("judge.txt")});
+    const Outcome outcome =
+        run({"perplexity", out(), "--text", path("judge.txt"), "--context", "32", "--protocol", "half",
+             "--reference", source(), "--threads", "1", "--device", "reference", "--json"});
+    ASSERT_EQ(outcome.code, 0) << outcome.errors;
+    const nlohmann::json measured = object(outcome), &said = report["evaluation"];
+    EXPECT_EQ(said["tokens"], measured["tokens"]);
+    EXPECT_NEAR(said["perplexity"].get<double>() / measured["perplexity"].get<double>(), 1, 1e-3);
+    EXPECT_NEAR(said["source_perplexity"].get<double>() / measured["reference_perplexity"].get<double>(), 1,
+                1e-3);
+    EXPECT_NEAR(said["mean_kld"].get<double>() / measured["mean_kld"].get<double>(), 1, 0.02);
+    EXPECT_NEAR(said["same_top"].get<double>(), measured["same_top"].get<double>(), 0.01);
+    EXPECT_EQ(said["text"], path("judge.txt"));
+    write("judge.txt", "too short");
+    fs::remove_all(out());
+    expectRefused(words({"--evaluate", path("judge.txt")}), 3, "evaluation text");
+    expectRefused(words({"--evaluate", path("missing.txt")}), 3, "missing.txt");
 }
 
 TEST_F(QuantizeCommand, usage) {
