@@ -119,7 +119,7 @@ class LayerQuantizer {
 
     LinearEffort effort(LinearMethod method, int level) const {
         const Ingredients& parts = m_recipe.ingredients;
-        return {method, parts.range, parts.refit, level, level > 0 ? kSweeps : 0};
+        return {method, parts.range, parts.refit, level, parts.sweeps && level > 0 ? kSweeps : 0};
     }
 
     /// Scale number of each input of the output projection: query heads that share a value head share its
@@ -276,7 +276,7 @@ class LayerQuantizer {
         SiteMetric metric;
         if (!quantized.empty()) {
             const bool compensates = m_recipe.method == Method::awq && m_recipe.ingredients.gptq;
-            if (compensates) orderByStrength(statistics, groupSize);
+            if (compensates && m_recipe.ingredients.order) orderByStrength(statistics, groupSize);
             metric = factorSite(statistics, groupSize, compensates, m_product);
             choice = chooseScale(site, quantized, statistics, metric);
             bool unscaled = false;

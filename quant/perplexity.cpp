@@ -93,20 +93,25 @@ double RunningMean::standardErrorOfMean() const {
     return std::sqrt(m_squares / (count - 1) / count);
 }
 
+std::vector<int> evaluationWindows(std::span<const int> tokens, const PerplexityOptions& options) {
+    const auto window = static_cast<size_t>(options.window);
+    const bool withBos = options.protocol == Protocol::half && options.bos >= 0;
+    std::vector<int> text;
+    if (withBos) text.push_back(options.bos);
+    text.insert(text.end(), tokens.begin(), tokens.end());
+    text.resize(text.size() / window * window);
+    for (size_t first = 0; first < text.size() && withBos; first += window) text[first] = options.bos;
+    return text;
+}
+
 Result<PerplexityResult> measurePerplexity(std::span<const int> tokens, const PerplexityOptions& options,
                                            const Scorer& model, const Scorer& reference,
                                            const MeasureProgress& progress) {
     assert(options.window >= 2);
-    // As in llama.cpp, BOS is part of the text that is cut into windows, and then also replaces the first
-    // token of every later window.
-    std::vector<int> text;
-    const bool withBos = options.protocol == Protocol::half && options.bos >= 0;
-    if (withBos) text.push_back(options.bos);
-    text.insert(text.end(), tokens.begin(), tokens.end());
-
+    const std::vector<int> text = evaluationWindows(tokens, options);
     const size_t window = static_cast<size_t>(options.window);
     const uint64_t windows = text.size() / window;
-    if (windows == 0) return textTooShort(text.size(), options.window);
+    if (windows == 0) return textTooShort(tokens.size(), options.window);
 
     const int first = firstScoredPosition(options.protocol, options.window);
     const int last = options.window - 2;
@@ -118,9 +123,7 @@ Result<PerplexityResult> measurePerplexity(std::span<const int> tokens, const Pe
     std::vector<float> kept;  // the reference's logits, [last - first + 1, vocabulary]
 
     for (uint64_t index = 0; index < windows; index++) {
-        std::vector<int> ids(text.begin() + static_cast<std::ptrdiff_t>(index * window),
-                             text.begin() + static_cast<std::ptrdiff_t>((index + 1) * window));
-        if (withBos) ids[0] = options.bos;
+        const std::span<const int> ids(text.data() + index * window, window);
         std::optional<Error> failure;
         // Runs one engine over the window; `score` sees the logits of scored positions only.
         const auto run = [&](const Scorer& scorer, const auto& score) -> Result<void> {

@@ -52,6 +52,11 @@ using Scorer = std::function<Result<void>(
 /// measurement with ErrorCode::interrupted.
 using MeasureProgress = std::function<bool(uint64_t done, uint64_t total)>;
 
+/// The tokens of all windows, [windows, window], in the order in which they are run; empty when the text is
+/// shorter than one. As in llama.cpp a BOS that is wanted is part of the text that is cut, and then also
+/// replaces the first token of every later window.
+std::vector<int> evaluationWindows(std::span<const int> tokens, const PerplexityOptions& options);
+
 /// Non-overlapping windows over `tokens` (the text without BOS); a last short one is dropped. With a
 /// `reference` each window runs on it first, and the logits of that one window's scored positions are kept:
 /// targets * vocabulary * 4 bytes. ErrorCode::badInput when the text is shorter than one window,

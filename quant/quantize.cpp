@@ -11,6 +11,7 @@
 #include "quant/hidden_states.h"
 #include "quant/kernels/kernels.h"
 #include "quant/output/output_file.h"
+#include "quant/perplexity.h"
 #include "quant/report_file.h"
 #include "quant/result_folder.h"
 #include "quant/smoothquant.h"
@@ -184,22 +185,19 @@ class Job {
             for (const std::string& warning : m_windows.warnings) say("warning: " + warning);
         }
         if (!m_request.evaluation.empty()) {
-            Result<CalibrationWindows> judge = cutWindows(m_request.evaluation, m_request.evaluationName,
-                                                          m_tokenizer, m_windows.window, INT64_MAX, 0);
-            if (!judge) {
-                Error error = judge.error();
-                error.what = "the evaluation text is too short:";
-                return error;
-            }
-            if (judge->window != m_windows.window) {
+            const std::vector<int> ids =
+                m_tokenizer.encode(m_request.evaluation, inference::SpecialTokens::asText);
+            m_judgeWindows.window = m_windows.window;
+            m_judgeWindows.ids = evaluationWindows(
+                ids, {Protocol::half, m_windows.window, m_tokenizer.addsBos() ? m_tokenizer.bos() : -1});
+            if (m_judgeWindows.ids.empty()) {
                 return Error{ErrorCode::badInput,
                              "the evaluation text is too short:",
                              m_request.evaluationName,
                              "",
-                             "less than two windows of " + std::to_string(m_windows.window) + " tokens",
-                             "a longer text"};
+                             std::to_string(ids.size()) + " tokens",
+                             "at least a window of " + std::to_string(m_windows.window)};
             }
-            m_judgeWindows = std::move(*judge);
         }
         Result<Plan> plan = makePlan(m_source, m_request.recipe, m_windows.count(), m_windows.window,
                                      m_request.threads, m_request.memoryLimit);

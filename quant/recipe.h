@@ -18,6 +18,8 @@ struct Ingredients {
     bool range = true;       ///< search for the range of a group
     bool refit = true;       ///< zero point and least-squares scale for the codes
     bool gptq = true;        ///< errors answered by later inputs
+    bool order = true;       ///< strong inputs are answered for first
+    bool sweeps = true;      ///< groups are quantized again given the errors of all others
     bool joint = true;       ///< scales are judged with ranges and compensation, else by round to nearest
 };
 
@@ -32,6 +34,8 @@ inline constexpr std::array kIngredientNames = {
     IngredientName{"range", &Ingredients::range},
     IngredientName{"refit", &Ingredients::refit},
     IngredientName{"gptq", &Ingredients::gptq},
+    IngredientName{"order", &Ingredients::order},
+    IngredientName{"sweeps", &Ingredients::sweeps},
     IngredientName{"joint", &Ingredients::joint},
 };
 

@@ -216,24 +216,28 @@ TEST_F(QuantizeCommand, whatIsFinishedIsFinishedAlready) {
     EXPECT_EQ(run(words({"--restart"})).code, 3);
 }
 
-/// The engine's own protocol on the written folder and its source, of a model whose windows begin with no
-/// BOS: that protocol puts a BOS in the place of a token, the quantizer in front of it.
+/// The engine's own protocol on the written folder and its source, with and without BOS.
 TEST_F(QuantizeCommand, evaluatesAsPerplexityDoes) {
-    writeSource(smallSource(SmallFamily::falcon40b), source());
     write("judge.txt", read(path("text.txt")).substr(3000, 3000));
-    const nlohmann::json report = quantize({"--evaluate", path("judge.txt")});
-    const Outcome outcome =
-        run({"perplexity", out(), "--text", path("judge.txt"), "--context", "32", "--protocol", "half",
-             "--reference", source(), "--threads", "1", "--device", "reference", "--json"});
-    ASSERT_EQ(outcome.code, 0) << outcome.errors;
-    const nlohmann::json measured = object(outcome), &said = report["evaluation"];
-    EXPECT_EQ(said["tokens"], measured["tokens"]);
-    EXPECT_NEAR(said["perplexity"].get<double>() / measured["perplexity"].get<double>(), 1, 1e-3);
-    EXPECT_NEAR(said["source_perplexity"].get<double>() / measured["reference_perplexity"].get<double>(), 1,
-                1e-3);
-    EXPECT_NEAR(said["mean_kld"].get<double>() / measured["mean_kld"].get<double>(), 1, 0.02);
-    EXPECT_NEAR(said["same_top"].get<double>(), measured["same_top"].get<double>(), 0.01);
-    EXPECT_EQ(said["text"], path("judge.txt"));
+    for (const SmallFamily family : {SmallFamily::llama, SmallFamily::falcon40b}) {
+        SCOPED_TRACE(nameOf(family));
+        fs::remove_all(out());
+        fs::remove_all(source());
+        writeSource(smallSource(family), source());
+        const nlohmann::json report = quantize({"--evaluate", path("judge.txt")});
+        const Outcome outcome =
+            run({"perplexity", out(), "--text", path("judge.txt"), "--context", "32", "--protocol", "half",
+                 "--reference", source(), "--threads", "1", "--device", "reference", "--json"});
+        ASSERT_EQ(outcome.code, 0) << outcome.errors;
+        const nlohmann::json measured = object(outcome), &said = report["evaluation"];
+        EXPECT_EQ(said["tokens"], measured["tokens"]);
+        EXPECT_NEAR(said["perplexity"].get<double>() / measured["perplexity"].get<double>(), 1, 1e-3);
+        EXPECT_NEAR(said["source_perplexity"].get<double>() / measured["reference_perplexity"].get<double>(),
+                    1, 1e-3);
+        EXPECT_NEAR(said["mean_kld"].get<double>() / measured["mean_kld"].get<double>(), 1, 0.02);
+        EXPECT_NEAR(said["same_top"].get<double>(), measured["same_top"].get<double>(), 0.01);
+        EXPECT_EQ(said["text"], path("judge.txt"));
+    }
     write("judge.txt", "too short");
     fs::remove_all(out());
     expectRefused(words({"--evaluate", path("judge.txt")}), 3, "evaluation text");
