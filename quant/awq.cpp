@@ -101,6 +101,9 @@ class LayerQuantizer {
                 case InputSite::output:
                     site.fold = Fold::valueRows;
                     break;
+                case InputSite::key:
+                case InputSite::value:
+                    continue;
                 case InputSite::down:
                     // act(gate) * up is linear in up. Without a gate the activation, which is not
                     // homogeneous, lies between: there the format has a divisor that is applied behind it.
@@ -177,8 +180,53 @@ class LayerQuantizer {
         }
     }
 
+    /// What is known of the inputs of some linear layers at a site.
+    struct Inputs {
+        SiteStatistics statistics;
+        SiteMetric metric;
+    };
+    struct SiteKnowledge {
+        Inputs all;
+        std::map<LinearRole, Inputs> own;  ///< of layers whose inputs weigh otherwise
+
+        const Inputs& of(LinearRole role) const {
+            const auto found = own.find(role);
+            return found == own.end() ? all : found->second;
+        }
+    };
+
+    SiteStatistics take(InputSite where) {
+        SiteStatistics statistics = std::move(m_statistics[where]);
+        m_statistics.erase(where);
+        return statistics;
+    }
+
+    SiteKnowledge knowledgeOf(InputSite where, int groupSize) {
+        SiteKnowledge known;
+        known.all.statistics = take(where);
+        if (where == InputSite::attention) {
+            for (const auto& [role, site] : {std::pair(LinearRole::key, InputSite::key),
+                                             std::pair(LinearRole::value, InputSite::value)}) {
+                if (m_statistics.count(site) > 0) known.own[role].statistics = take(site);
+            }
+        }
+        if (groupSize == 0) return known;
+        const bool compensates = m_recipe.method == Method::awq && m_recipe.ingredients.gptq;
+        // One scale for the site: one order too.
+        if (compensates && m_recipe.ingredients.order) {
+            const std::vector<int64_t> order = orderByStrength(known.all.statistics, groupSize);
+            reorder(known.all.statistics, order);
+            for (auto& [role, inputs] : known.own) reorder(inputs.statistics, order);
+        }
+        known.all.metric = factorSite(known.all.statistics, groupSize, compensates, m_product);
+        for (auto& [role, inputs] : known.own)
+            inputs.metric = factorSite(inputs.statistics, groupSize, compensates, m_product);
+        return known;
+    }
+
     ScaleChoice chooseScale(const Site& site, const std::vector<LinearRole>& roles,
-                            const SiteStatistics& statistics, const SiteMetric& metric) {
+                            const SiteKnowledge& known) {
+        const SiteStatistics& statistics = known.all.statistics;
         const Ingredients& parts = m_recipe.ingredients;
         const bool possible = m_recipe.method == Method::awq && parts.scale &&
                               (site.fold != Fold::divisor || m_config.architecture == "falcon") &&
@@ -189,21 +237,28 @@ class LayerQuantizer {
             ScaleSearchLinear linear;
             const DenseLinear& weights = m_layer.at(role);
             linear.rows = m_quantizer.prepare(weights, someRows(weights.rows(), kSearchedRows),
-                                              statistics.order, &statistics);
+                                              statistics.order, &known.of(role).statistics);
             linear.rowScale = rowScale(role);
+            linear.metric = &known.of(role).metric;
             linears.push_back(std::move(linear));
         }
         ScaleSearchOptions options;
-        options.effort = !parts.joint            ? LinearEffort{LinearMethod::nearest, false, false, 0}
-                         : !metric.compensates() ? effort(LinearMethod::range, 0)
-                                                 : effort(LinearMethod::gptq, 0);
+        options.effort = !parts.joint          ? LinearEffort{LinearMethod::nearest, false, false, 0}
+                         : !compensates(known) ? effort(LinearMethod::range, 0)
+                                               : effort(LinearMethod::gptq, 0);
         options.allFamilies = parts.families;
         options.secondPass = parts.families;
         if (site.fold == Fold::valueRows) options.shared = byPlace(sharedValues(), statistics.order);
         options.allowed = [&](const std::vector<float>& scale) {
             return foldFits(site.fold, byInput(scale, statistics.order));
         };
-        return searchScale(linears, statistics, metric, options, m_quantizer);
+        return searchScale(linears, statistics, options, m_quantizer);
+    }
+
+    static bool compensates(const SiteKnowledge& known) {
+        return known.all.metric.compensates() &&
+               std::all_of(known.own.begin(), known.own.end(),
+                           [](const auto& inputs) { return inputs.second.metric.compensates(); });
     }
 
     struct Judged {
@@ -212,32 +267,32 @@ class LayerQuantizer {
     };
 
     /// The method with the least error on the inputs kept aside; a plainer one where two are equal.
-    Judged judge(const PreparedRows& rows, const LinearScales& scales, const SiteStatistics& statistics,
-                 const SiteMetric& metric) {
+    Judged judge(const PreparedRows& rows, const LinearScales& scales, const Inputs& inputs) {
         std::vector<LinearMethod> methods = {LinearMethod::nearest};
         if (m_recipe.method == Method::awq) {
             const Ingredients& parts = m_recipe.ingredients;
             if (parts.range || parts.refit) methods.push_back(LinearMethod::range);
-            if (parts.gptq && metric.compensates()) methods.push_back(LinearMethod::gptq);
+            if (parts.gptq && inputs.metric.compensates()) methods.push_back(LinearMethod::gptq);
         }
         Judged best;
         for (const LinearMethod method : methods) {
-            const double loss =
-                m_quantizer
-                    .quantize(rows, scales, metric, effort(method, 1), statistics.heldOutView(), nullptr)
-                    .heldOut;
+            const double loss = m_quantizer
+                                    .quantize(rows, scales, inputs.metric, effort(method, 1),
+                                              inputs.statistics.heldOutView(), nullptr)
+                                    .heldOut;
             if (loss < best.heldOut) best = {method, loss};
         }
         return best;
     }
 
     /// Judges each linear. True if one came out worse than by plain rounding.
-    bool judgeAll(const std::vector<LinearRole>& roles, const ScaleChoice& choice,
-                  const SiteStatistics& statistics, const SiteMetric& metric,
+    bool judgeAll(const std::vector<LinearRole>& roles, const ScaleChoice& choice, const SiteKnowledge& known,
                   std::map<LinearRole, Judged>& judged) {
         bool worse = false;
         for (const LinearRole role : roles) {
             const DenseLinear& weights = m_layer.at(role);
+            const Inputs& inputs = known.of(role);
+            const SiteStatistics& statistics = inputs.statistics;
             const std::vector<int64_t> some = someRows(weights.rows(), kReportedRows);
             const PreparedRows plain = m_quantizer.prepare(weights, some, statistics.order, &statistics);
             const double energy = std::max(plain.energy, 1e-30);
@@ -246,12 +301,12 @@ class LayerQuantizer {
                 report.name = weights.info.name;
                 const LinearEffort nearest = {LinearMethod::nearest, false, false, 0};
                 report.rtnError =
-                    m_quantizer.quantize(plain, {}, metric, nearest, statistics.heldOutView(), nullptr)
+                    m_quantizer.quantize(plain, {}, inputs.metric, nearest, statistics.heldOutView(), nullptr)
                         .heldOut /
                     energy;
             }
             const LinearScales scales = {choice.scale, rowScale(role)};
-            Judged best = judge(plain, scales, statistics, metric);
+            Judged best = judge(plain, scales, inputs);
             best.heldOut /= energy;
             judged[role] = best;
             worse = worse || best.heldOut > report.rtnError;
@@ -260,8 +315,6 @@ class LayerQuantizer {
     }
 
     void quantizeSite(const Site& site) {
-        SiteStatistics statistics = std::move(m_statistics[site.where]);
-        m_statistics.erase(site.where);
         std::vector<LinearRole> quantized;
         int groupSize = 0;
         for (const LinearRole role : site.roles) {
@@ -273,17 +326,15 @@ class LayerQuantizer {
         }
         ScaleChoice choice;
         std::map<LinearRole, Judged> judged;
-        SiteMetric metric;
+        const SiteKnowledge known = knowledgeOf(site.where, groupSize);
+        const std::vector<int64_t>& order = known.all.statistics.order;
         if (!quantized.empty()) {
-            const bool compensates = m_recipe.method == Method::awq && m_recipe.ingredients.gptq;
-            if (compensates && m_recipe.ingredients.order) orderByStrength(statistics, groupSize);
-            metric = factorSite(statistics, groupSize, compensates, m_product);
-            choice = chooseScale(site, quantized, statistics, metric);
+            choice = chooseScale(site, quantized, known);
             bool unscaled = false;
-            if (judgeAll(quantized, choice, statistics, metric, judged) && !choice.scale.empty()) {
+            if (judgeAll(quantized, choice, known, judged) && !choice.scale.empty()) {
                 choice = {};
                 unscaled = true;
-                judgeAll(quantized, choice, statistics, metric, judged);
+                judgeAll(quantized, choice, known, judged);
             }
             for (const LinearRole role : quantized) {
                 LinearReport& report = m_reports[role];
@@ -297,7 +348,7 @@ class LayerQuantizer {
                 if (unscaled) report.fallback += report.fallback.empty() ? "no scale" : ", no scale";
             }
         }
-        const std::vector<float> inputScale = byInput(choice.scale, metric.order);
+        const std::vector<float> inputScale = byInput(choice.scale, order);
         fold(site.fold, inputScale);
         for (const LinearRole role : site.roles) {
             const DenseLinear& weights = m_layer.at(role);
@@ -309,8 +360,9 @@ class LayerQuantizer {
                     std::vector<int64_t> rows(
                         static_cast<size_t>(std::min(kRowsAtOnce, weights.rows() - first)));
                     std::iota(rows.begin(), rows.end(), first);
-                    m_quantizer.quantize(m_quantizer.prepare(weights, std::move(rows), metric.order, nullptr),
-                                         scales, metric, effort(judged[role].method, 1), {}, &matrix);
+                    m_quantizer.quantize(m_quantizer.prepare(weights, std::move(rows), order, nullptr),
+                                         scales, known.of(role).metric, effort(judged[role].method, 1), {},
+                                         &matrix);
                 }
                 out.weight = std::move(matrix);
             } else {

@@ -59,23 +59,37 @@ void reorder(T* values, const std::vector<int64_t>& order) {
 
 }  // namespace
 
-void orderByStrength(SiteStatistics& statistics, int groupSize) {
-    statistics.order.clear();
-    for (InputBlock& block : statistics.blocks) {
-        const std::vector<int64_t> order = orderOf(block.gram, groupSize);
-        reorder(block.gram, order);
-        for (const int64_t input : order) statistics.order.push_back(block.first + input);
+std::vector<int64_t> orderByStrength(const SiteStatistics& statistics, int groupSize) {
+    std::vector<int64_t> order;
+    for (const InputBlock& block : statistics.blocks) {
+        for (const int64_t input : orderOf(block.gram, groupSize)) order.push_back(block.first + input);
     }
-    reorder(statistics.meanAbsolute.data(), statistics.order);
-    reorder(statistics.largestAbsolute.data(), statistics.order);
+    return order;
+}
+
+void reorder(SiteStatistics& statistics, std::vector<int64_t> order) {
+    for (InputBlock& block : statistics.blocks) {
+        std::vector<int64_t> within;
+        for (int64_t p = block.first; p < block.first + block.gram.size; ++p)
+            within.push_back(order[static_cast<size_t>(p)] - block.first);
+        reorder(block.gram, within);
+    }
+    reorder(statistics.meanAbsolute.data(), order);
+    reorder(statistics.largestAbsolute.data(), order);
     for (int64_t t = 0; t < statistics.heldOutTokens; ++t)
-        reorder(statistics.heldOut.data() + t * statistics.size, statistics.order);
+        reorder(statistics.heldOut.data() + t * statistics.size, order);
+    statistics.order = std::move(order);
 }
 
 bool StatisticsPlan::heldOut(int64_t windowIndex) const {
     if (heldOutWindows <= 0) return false;
     const int64_t every = windows / heldOutWindows;
     return windowIndex % every == every - 1 && windowIndex / every < heldOutWindows;
+}
+
+/// The site whose inputs these are.
+static InputSite knownAs(InputSite site) {
+    return site == InputSite::key || site == InputSite::value ? InputSite::attention : site;
 }
 
 SiteStatistics& StatisticsCollector::site(InputSite site, int64_t size) {
@@ -85,7 +99,7 @@ SiteStatistics& StatisticsCollector::site(InputSite site, int64_t size) {
     statistics.largestAbsolute.resize(static_cast<size_t>(size));
     m_sums[site].resize(static_cast<size_t>(size));
     if (!m_plan.gram) return statistics;
-    const auto found = m_plan.blocks.find(site);
+    const auto found = m_plan.blocks.find(knownAs(site));
     const int64_t parts = found == m_plan.blocks.end() ? 1 : found->second;
     const int64_t units = (size + m_plan.blockMultiple - 1) / m_plan.blockMultiple;
     for (int64_t part = 0; part < parts; ++part) {
@@ -100,7 +114,9 @@ SiteStatistics& StatisticsCollector::site(InputSite site, int64_t size) {
     return statistics;
 }
 
-void StatisticsCollector::add(InputSite where, const MatrixView& x, int64_t firstToken) {
+void StatisticsCollector::add(const SiteInputs& inputs) {
+    const InputSite where = inputs.site;
+    const MatrixView& x = inputs.x;
     SiteStatistics& statistics = site(where, x.columns);
     std::vector<double>& sums = m_sums[where];
     const int64_t n = x.columns;
@@ -117,9 +133,19 @@ void StatisticsCollector::add(InputSite where, const MatrixView& x, int64_t firs
                 largest = std::max(largest, std::fabs(row[j]));
             }
         }
-        if (m_plan.heldOut((firstToken + begin) / m_plan.window)) {
+        MatrixView weighted(rows, m_plan.window, n, x.stride);
+        if (!inputs.weights.empty()) {
+            m_weighted.resize(static_cast<size_t>(m_plan.window * n));
+            for (int64_t t = 0; t < m_plan.window; ++t) {
+                const float root = std::sqrt(inputs.weights[static_cast<size_t>(begin + t)]);
+                for (int64_t j = 0; j < n; ++j)
+                    m_weighted[static_cast<size_t>(t * n + j)] = root * rows[t * x.stride + j];
+            }
+            weighted = MatrixView(m_weighted.data(), m_plan.window, n);
+        }
+        if (m_plan.heldOut((inputs.firstToken + begin) / m_plan.window)) {
             for (int64_t i = 0; i < keptPerWindow; ++i) {
-                const float* row = rows + i * m_plan.window / keptPerWindow * x.stride;
+                const float* row = weighted.data + i * m_plan.window / keptPerWindow * weighted.stride;
                 statistics.heldOut.insert(statistics.heldOut.end(), row, row + n);
             }
             statistics.heldOutTokens += keptPerWindow;
@@ -132,8 +158,9 @@ void StatisticsCollector::add(InputSite where, const MatrixView& x, int64_t firs
                 sums[static_cast<size_t>(j)] += static_cast<double>(std::fabs(row[j]));
         }
         for (InputBlock& block : statistics.blocks) {
-            m_product.addGram(MatrixView(rows + block.first, m_plan.window, block.gram.size, x.stride),
-                              block.gram.values.data(), block.gram.size);
+            m_product.addGram(
+                MatrixView(weighted.data + block.first, m_plan.window, block.gram.size, weighted.stride),
+                block.gram.values.data(), block.gram.size);
         }
     }
 }

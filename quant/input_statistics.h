@@ -13,7 +13,7 @@ namespace edgechat::quant {
 /// Inputs [first, first + count) of a layer whose correlations are kept together.
 struct InputBlock {
     int64_t first = 0;
-    Gram gram;  ///< mean of x^T x over the tokens counted
+    Gram gram;  ///< mean of weight * x^T x over the tokens counted
 };
 
 struct SiteStatistics {
@@ -21,7 +21,8 @@ struct SiteStatistics {
     std::vector<InputBlock> blocks;      ///< one, or several where one would take too much memory
     std::vector<float> meanAbsolute;     ///< [size]
     std::vector<float> largestAbsolute;  ///< [size]
-    std::vector<float> heldOut;          ///< [heldOutTokens, size]: of windows that did not count above
+    /// [heldOutTokens, size]: of windows that did not count above, times the root of their weights
+    std::vector<float> heldOut;
     int64_t heldOutTokens = 0;
 
     /// Place p of all of the above belongs to input order[p]. Empty: to input p.
@@ -30,10 +31,14 @@ struct SiteStatistics {
     MatrixView heldOutView() const { return MatrixView(heldOut.data(), heldOutTokens, size); }
 };
 
-/// Puts the inputs in the order in which GPTQ should answer for them: the strongest groups first and the
-/// strongest inputs of a group first, so that what is left over for the last ones weighs little (act-order of
-/// Frantar et al. 2023, with groups kept whole). Within each Gram block.
-void orderByStrength(SiteStatistics& statistics, int groupSize);
+/// The order in which GPTQ should answer for inputs: the strongest groups first and the strongest inputs of a
+/// group first, so that what is left over for the last ones weighs little (act-order of Frantar et al. 2023,
+/// with groups kept whole). Within each Gram block.
+std::vector<int64_t> orderByStrength(const SiteStatistics& statistics, int groupSize);
+
+/// Puts the inputs in that order. Once.
+/// @param order  moves no input into another Gram block
+void reorder(SiteStatistics& statistics, std::vector<int64_t> order);
 
 constexpr int64_t kHeldOutTokens = 2048;
 
@@ -43,9 +48,10 @@ struct StatisticsPlan {
     int window = 0;                              ///< tokens
     int64_t heldOutWindows = 0;                  ///< every (windows / heldOutWindows)-th
     int64_t heldOutTokensKept = kHeldOutTokens;  ///< at most so many of theirs
-    std::map<InputSite, int> blocks;  ///< into how many parts a site's Gram matrix is cut; absent: one
-    int blockMultiple = 128;          ///< inputs; parts are cut at multiples of it
-    bool gram = true;                 ///< whether Gram matrices are wanted
+    /// Into how many parts a site's Gram matrix is cut; absent: one. `key` and `value` as `attention`.
+    std::map<InputSite, int> blocks;
+    int blockMultiple = 128;  ///< inputs; parts are cut at multiples of it
+    bool gram = true;         ///< whether Gram matrices are wanted
 
     bool heldOut(int64_t windowIndex) const;
 };
@@ -56,8 +62,8 @@ class StatisticsCollector {
     StatisticsCollector(const StatisticsPlan& plan, DenseProduct& product)
         : m_plan(plan), m_product(product) {}
 
-    /// @param firstToken  of all calibration tokens
-    void add(InputSite site, const MatrixView& x, int64_t firstToken);
+    /// @param inputs  in whole windows; firstToken of all calibration tokens
+    void add(const SiteInputs& inputs);
     /// The sums become means. Called once.
     std::map<InputSite, SiteStatistics> finish();
 
@@ -69,6 +75,7 @@ class StatisticsCollector {
     std::map<InputSite, SiteStatistics> m_sites;
     std::map<InputSite, int64_t> m_tokens;
     std::map<InputSite, std::vector<double>> m_sums;
+    std::vector<float> m_weighted;  // a window's inputs
 };
 
 }  // namespace edgechat::quant

@@ -19,6 +19,21 @@ namespace {
 
 constexpr int64_t kTileFloats = 4 << 20;  // of an expanded matrix: 16 MiB
 
+/// What the inputs of a window weigh: the roots of values, within a hundredth and a hundred times their mean.
+void toWeights(float* values, int64_t count) {
+    double mean = 0;
+    for (int64_t i = 0; i < count; ++i) {
+        values[i] = std::sqrt(values[i]);
+        mean += static_cast<double>(values[i]) / static_cast<double>(count);
+    }
+    const auto middle = static_cast<float>(mean);
+    if (!(middle > 0) || !std::isfinite(middle)) {
+        std::fill_n(values, count, 1.0f);
+        return;
+    }
+    for (int64_t i = 0; i < count; ++i) values[i] = std::clamp(values[i], 0.01f * middle, 100 * middle);
+}
+
 }  // namespace
 
 int64_t windowsAtOnce(int window) {
@@ -67,8 +82,9 @@ LayerForward::LayerForward(const ModelConfig& config, int window, inference::cpu
 
 int64_t LayerForward::scratchFloats(const ModelConfig& config, int window) {
     const int64_t tokens = windowsAtOnce(window) * window;
-    return tokens * (config.hidden + 2 * config.queryWidth() + 2 * config.kvWidth() + 2 * config.ffn) +
-           kTileFloats + static_cast<int64_t>(window) * window * 8;
+    const int64_t group = config.heads / std::max(config.kvHeads, 1);
+    return tokens * (config.hidden + 2 * config.queryWidth() + 2 * config.kvWidth() + 2 * config.ffn + 3) +
+           kTileFloats + static_cast<int64_t>(window) * window * group;
 }
 
 /// As ReferenceBackend::normalize.
@@ -143,13 +159,56 @@ void LayerForward::rope(float* x, int heads, int64_t tokens) const {
     });
 }
 
+/// m_weights: the inverse of the length of each token's residual stream.
+void LayerForward::weigh(const float* residual, int64_t tokens) {
+    const int64_t n = m_config.hidden;
+    m_weights.resize(static_cast<size_t>(tokens));
+    m_pool.parallelFor(static_cast<int>(tokens / m_window), [&](int window, int) {
+        float* weights = m_weights.data() + int64_t{window} * m_window;
+        for (int64_t t = 0; t < m_window; ++t) {
+            const float* x = residual + (int64_t{window} * m_window + t) * n;
+            double squares = 0;
+            for (int64_t i = 0; i < n; ++i) squares += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+            weights[t] = squares > 0 ? static_cast<float>(static_cast<double>(n) / squares) : 0;
+        }
+        toWeights(weights, m_window);
+    });
+}
+
+/// Adds to the sums of a window's keys and values what the heads of one key head attend to.
+/// @param first  the window's first token
+/// @param scores  attention weights [heads of the key head, window, window]
+void LayerForward::weighAttended(int64_t first, const float* scores) {
+    constexpr int64_t kTokens = 64;
+    const int64_t L = m_window, rows = L * (m_config.heads / m_config.kvHeads);
+    m_pool.parallelFor(static_cast<int>((L + kTokens - 1) / kTokens), [&](int chunk, int) {
+        const int64_t from = chunk * kTokens, to = std::min(L, from + kTokens);
+        float* keys = m_keyWeights.data() + first;
+        float* values = m_valueWeights.data() + first;
+        for (int64_t row = 0; row < rows; ++row) {
+            const float weight = m_weights[static_cast<size_t>(first + row % L)];
+            const float* a = scores + row * L;
+            for (int64_t s = from; s < std::min(to, row % L + 1); ++s) {
+                const float attended = a[s] * weight, apart = attended * (1 - a[s]);
+                values[s] += attended * attended;
+                keys[s] += apart * apart;
+            }
+        }
+    });
+}
+
 /// a[T, heads, d] = causal softmax(q k^T / sqrt d) v within each window.
-void LayerForward::attend(int64_t tokens) {
+/// @param weigh  whether m_keyWeights and m_valueWeights are wanted
+void LayerForward::attend(int64_t tokens, bool weigh) {
     const int d = m_config.headSize, heads = m_config.heads, kvHeads = m_config.kvHeads;
     const int group = heads / kvHeads;
     const float scale = 1.0f / std::sqrt(static_cast<float>(d));
     const int64_t L = m_window;
     std::vector<float> scores(static_cast<size_t>(L * L * group));
+    if (weigh) {
+        m_keyWeights.assign(static_cast<size_t>(tokens), 0.0f);
+        m_valueWeights.assign(static_cast<size_t>(tokens), 0.0f);
+    }
     for (int64_t first = 0; first < tokens; first += L) {
         for (int kvHead = 0; kvHead < kvHeads; ++kvHead) {
             const float* keys = m_k.data() + (first * kvHeads + kvHead) * d;
@@ -183,6 +242,11 @@ void LayerForward::attend(int64_t tokens) {
                                 MatrixView(values, L, d, static_cast<int64_t>(kvHeads) * d), 1, 0, out,
                                 static_cast<int64_t>(heads) * d);
             }
+            if (weigh) weighAttended(first, scores.data());
+        }
+        if (weigh) {
+            toWeights(m_keyWeights.data() + first, L);
+            toWeights(m_valueWeights.data() + first, L);
         }
     }
 }
@@ -194,7 +258,20 @@ void LayerForward::head(const OutputNorm& norm, const DenseLinear& head, const f
     apply(head, m_xn.data(), tokens, logits, false);
 }
 
-bool LayerForward::run(const LayerWeights& layer, int64_t windows, float* x, const InputVisitor& visit) {
+bool LayerForward::run(const LayerWeights& layer, int64_t windows, float* x, const InputVisitor& visitor,
+                       InputWeights weights) {
+    const bool weighted = weights == InputWeights::effect && visitor;
+    const auto visit = [&](InputSite site, const std::vector<float>& x, int64_t tokens, int64_t size,
+                           int64_t firstToken) {
+        if (!visitor) return;
+        SiteInputs inputs{site, MatrixView(x.data(), tokens, size), firstToken, {}};
+        if (weighted) {
+            inputs.weights = site == InputSite::key     ? m_keyWeights
+                             : site == InputSite::value ? m_valueWeights
+                                                        : m_weights;
+        }
+        visitor(inputs);
+    };
     const int64_t hidden = m_config.hidden, ffn = m_config.ffn;
     const int64_t most = std::min(windows, windowsAtOnce(m_window)) * m_window;
     m_xn.resize(static_cast<size_t>(most * hidden));
@@ -209,7 +286,8 @@ bool LayerForward::run(const LayerWeights& layer, int64_t windows, float* x, con
         const int64_t tokens = std::min(most, windows * m_window - first);
         float* residual = x + first * hidden;
         normalize(residual, layer.attentionNorm, tokens, m_xn.data());
-        visit(InputSite::attention, MatrixView(m_xn.data(), tokens, hidden), first);
+        if (weighted) weigh(residual, tokens);
+        visit(InputSite::attention, m_xn, tokens, hidden, first);
         apply(layer.at(LinearRole::query), m_xn.data(), tokens, m_q.data(), false);
         apply(layer.at(LinearRole::key), m_xn.data(), tokens, m_k.data(), false);
         apply(layer.at(LinearRole::value), m_xn.data(), tokens, m_v.data(), false);
@@ -217,14 +295,17 @@ bool LayerForward::run(const LayerWeights& layer, int64_t windows, float* x, con
             rope(m_q.data(), m_config.heads, tokens);
             rope(m_k.data(), m_config.kvHeads, tokens);
         }
-        attend(tokens);
-        visit(InputSite::output, MatrixView(m_a.data(), tokens, m_config.queryWidth()), first);
+        attend(tokens, weighted);
+        if (weighted) {
+            visit(InputSite::key, m_xn, tokens, hidden, first);
+            visit(InputSite::value, m_xn, tokens, hidden, first);
+        }
+        visit(InputSite::output, m_a, tokens, m_config.queryWidth(), first);
         // A parallel MLP reads what the residual stream was before the attention.
         const bool parallel = m_config.parallelResidual;
         if (parallel && layer.mlpNorm) normalize(residual, *layer.mlpNorm, tokens, m_xn.data());
         apply(layer.at(LinearRole::output), m_a.data(), tokens, residual, true);
         if (!parallel && layer.mlpNorm) normalize(residual, *layer.mlpNorm, tokens, m_xn.data());
-        if (layer.mlpNorm) visit(InputSite::mlp, MatrixView(m_xn.data(), tokens, hidden), first);
 
         std::vector<float>& up = m_config.gatedMlp ? m_up : m_h;
         apply(layer.at(LinearRole::up), m_xn.data(), tokens, up.data(), false);
@@ -243,8 +324,10 @@ bool LayerForward::run(const LayerWeights& layer, int64_t windows, float* x, con
             for (int64_t i = 0; i < tokens * ffn; ++i)
                 m_h[static_cast<size_t>(i)] /= layer.activationScale[static_cast<size_t>(i % ffn)];
         }
-        visit(InputSite::down, MatrixView(m_h.data(), tokens, ffn), first);
         apply(layer.at(LinearRole::down), m_h.data(), tokens, residual, true);
+        if (weighted) weigh(residual, tokens);
+        if (layer.mlpNorm) visit(InputSite::mlp, m_xn, tokens, hidden, first);
+        visit(InputSite::down, m_h, tokens, ffn, first);
         for (int64_t i = 0; i < tokens * hidden && finite; ++i) finite = std::isfinite(residual[i]);
         if (!finite) return false;
     }

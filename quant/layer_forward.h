@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 
 #include "inference/model/model_config.h"
 #include "quant/dense_product.h"
@@ -15,8 +16,11 @@ enum class InputSite {
     attention,  ///< query, key, value; and gate and up where the layer has one norm for both branches
     output,     ///< output
     mlp,        ///< gate, up
-    down        ///< down
+    down,       ///< down
+    key,        ///< key once more, with weights of its own
+    value       ///< value once more
 };
+/// Where linear layers read.
 constexpr std::array<InputSite, 4> kInputSites = {InputSite::attention, InputSite::output, InputSite::mlp,
                                                   InputSite::down};
 
@@ -28,8 +32,27 @@ std::vector<LinearRole> rolesAt(const LayerWeights& layer, InputSite site);
 constexpr int64_t kTokensAtOnce = 1024;  ///< about so many go through a layer together, in whole windows
 int64_t windowsAtOnce(int window);
 
-/// Inputs x[tokens, size] of a site; token 0 is `firstToken` of the call.
-using InputVisitor = std::function<void(InputSite site, const MatrixView& x, int64_t firstToken)>;
+struct SiteInputs {
+    InputSite site;
+    MatrixView x;            ///< [tokens, size]
+    int64_t firstToken = 0;  ///< of the call
+    /// [tokens]: what the square of an error in the linear layers' outputs weighs. Empty: 1.
+    std::span<const float> weights;
+};
+using InputVisitor = std::function<void(const SiteInputs& inputs)>;
+
+/// What the square of an error in a token's outputs is said to weigh.
+enum class InputWeights {
+    equal,
+    /// By its effect, as far as a forward pass tells. The layers behind normalize the residual stream, so an
+    /// error that reaches a token's loses by the length of that stream, and hardly counts for the tokens with
+    /// "massive activations" (Sun et al. 2024). Errors of keys and values reach all tokens that attend to
+    /// them, above all those of the "attention sink" (Xiao et al. 2024): with attention weights a_ts of head
+    /// h the sum of a_ts^2 / |x_t|^2, for keys of (a_ts (1 - a_ts))^2 / |x_t|^2, over t and h. The weight is
+    /// the root of that: one between it and 1 did best, as with the gradients of the loss that this stands
+    /// for.
+    effect
+};
 
 class LayerForward {
   public:
@@ -38,8 +61,10 @@ class LayerForward {
                  DenseProduct& product);
 
     /// x[windows * window, hidden], the residual stream, becomes the layer's output.
-    /// @return false when `visit` or the computation met a value that is no finite number
-    bool run(const LayerWeights& layer, int64_t windows, float* x, const InputVisitor& visit);
+    /// @param visit  or an empty one; `key` and `value` are visited with InputWeights::effect alone
+    /// @return false when the computation met a value that is no finite number
+    bool run(const LayerWeights& layer, int64_t windows, float* x, const InputVisitor& visit,
+             InputWeights weights = InputWeights::equal);
 
     /// logits[tokens, vocab] of the residual stream x[tokens, hidden] behind the last layer
     void head(const OutputNorm& norm, const DenseLinear& head, const float* x, int64_t tokens, float* logits);
@@ -51,7 +76,9 @@ class LayerForward {
     void normalize(const float* x, const OutputNorm& norm, int64_t tokens, float* out) const;
     void apply(const DenseLinear& linear, const float* x, int64_t tokens, float* y, bool add);
     void rope(float* x, int heads, int64_t tokens) const;
-    void attend(int64_t tokens);
+    void attend(int64_t tokens, bool weigh);
+    void weighAttended(int64_t first, const float* scores);
+    void weigh(const float* residual, int64_t tokens);
 
     const inference::ModelConfig& m_config;
     const int m_window;
@@ -62,6 +89,7 @@ class LayerForward {
     std::vector<float> m_tile;              // rows of a matrix in fp32
     std::vector<float> m_rounded;           // inputs of an 8-bit matrix
     std::vector<float> m_xn, m_q, m_k, m_v, m_a, m_h, m_up;
+    std::vector<float> m_weights, m_keyWeights, m_valueWeights;  // [tokens]
 };
 
 }  // namespace edgechat::quant

@@ -67,8 +67,9 @@ uint64_t memoryOf(const Checkpoint& source, const std::map<InputSite, int>& bloc
         widest = std::max(widest, size);
         const auto found = blocks.find(site);
         const int64_t parts = found == blocks.end() ? 1 : found->second;
-        if (second) gram += static_cast<uint64_t>(4 * size * (size / parts + 128));
-        heldOut += static_cast<uint64_t>(4 * size * kHeldOutTokens);
+        const int64_t kinds = site == InputSite::attention ? 3 : 1;  // and `key`, `value`
+        if (second) gram += static_cast<uint64_t>(kinds * 4 * size * (size / parts + 128));
+        heldOut += static_cast<uint64_t>(kinds * 4 * size * kHeldOutTokens);
     }
     const uint64_t forward = static_cast<uint64_t>(4 * LayerForward::scratchFloats(config, window)) +
                              static_cast<uint64_t>(4 * kTokensAtOnce * config.hidden);

@@ -172,6 +172,12 @@ class Job {
 
     int window() const { return std::min(m_request.recipe.window, m_config.context); }
 
+    InputWeights inputWeights() const {
+        const Recipe& recipe = m_request.recipe;
+        return recipe.method != Method::smoothquant && recipe.ingredients.weights ? InputWeights::effect
+                                                                                  : InputWeights::equal;
+    }
+
     Result<void> prepare() {
         if (Result<void> dense = checkDense(m_source); !dense) return dense;
         const int64_t samples =
@@ -404,9 +410,7 @@ class Job {
     Result<void> calibrate(int index, const LayerWeights& layer, StatisticsCollector& collector,
                            LayerForward& pass) {
         return advance(Stream::calibration, index, layer, pass,
-                       [&](InputSite site, const MatrixView& inputs, int64_t firstToken) {
-                           collector.add(site, inputs, firstToken);
-                       });
+                       [&](const SiteInputs& inputs) { collector.add(inputs); });
     }
 
     /// One stream through one layer.
@@ -423,10 +427,14 @@ class Job {
             const int64_t count = std::min(atOnce, windows.count() - first);
             const int64_t firstToken = first * windows.window, tokens = count * windows.window;
             if (Result<void> read = before->read(firstToken, tokens, x.data()); !read) return read;
-            const bool finite = pass.run(layer, count, x.data(),
-                                         [&](InputSite site, const MatrixView& inputs, int64_t offset) {
-                                             visit(site, inputs, firstToken + offset);
-                                         });
+            InputVisitor visitor;
+            if (visit) {
+                visitor = [&](SiteInputs inputs) {
+                    inputs.firstToken += firstToken;
+                    visit(inputs);
+                };
+            }
+            const bool finite = pass.run(layer, count, x.data(), visitor, inputWeights());
             if (!finite) {
                 return Error{ErrorCode::badInput,
                              "cannot quantize",
@@ -444,10 +452,9 @@ class Job {
     /// Takes the evaluation's streams through the layer.
     Result<void> follow(int index, const LayerWeights& layer, const OutputLayer& output, LayerForward& pass) {
         if (m_judgeWindows.count() == 0) return {};
-        const InputVisitor nobody = [](InputSite, const MatrixView&, int64_t) {};
-        if (Result<void> passed = advance(Stream::judgeSource, index, layer, pass, nobody); !passed)
+        if (Result<void> passed = advance(Stream::judgeSource, index, layer, pass, {}); !passed)
             return passed;
-        return advance(Stream::judgeQuantized, index, asWeights(output), pass, nobody);
+        return advance(Stream::judgeQuantized, index, asWeights(output), pass, {});
     }
 
     Result<void> evaluate(QuantizationReport& report, inference::cpu::ThreadPool& pool,

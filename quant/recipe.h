@@ -18,6 +18,7 @@ struct Ingredients {
     bool range = true;       ///< search for the range of a group
     bool refit = true;       ///< zero point and least-squares scale for the codes
     bool gptq = true;        ///< errors answered by later inputs
+    bool weights = true;     ///< errors weigh by their effect: InputWeights
     bool order = true;       ///< strong inputs are answered for first
     bool sweeps = true;      ///< groups are quantized again given the errors of all others
     bool joint = true;       ///< scales are judged with ranges and compensation, else by round to nearest
@@ -34,6 +35,7 @@ inline constexpr std::array kIngredientNames = {
     IngredientName{"range", &Ingredients::range},
     IngredientName{"refit", &Ingredients::refit},
     IngredientName{"gptq", &Ingredients::gptq},
+    IngredientName{"weights", &Ingredients::weights},
     IngredientName{"order", &Ingredients::order},
     IngredientName{"sweeps", &Ingredients::sweeps},
     IngredientName{"joint", &Ingredients::joint},

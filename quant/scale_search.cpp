@@ -113,20 +113,20 @@ std::string ScaleChoice::text() const {
 }
 
 ScaleChoice searchScale(const std::vector<ScaleSearchLinear>& linears, const SiteStatistics& statistics,
-                        const SiteMetric& metric, const ScaleSearchOptions& options,
-                        LinearQuantizer& quantizer) {
+                        const ScaleSearchOptions& options, LinearQuantizer& quantizer) {
     const auto loss = [&](const std::vector<float>& scale) {
         double sum = 0;
         for (const ScaleSearchLinear& linear : linears) {
             const LinearScales scales = {scale, linear.rowScale};
-            sum += quantizer.quantize(linear.rows, scales, metric, options.effort, {}, nullptr).training /
+            sum += quantizer.quantize(linear.rows, scales, *linear.metric, options.effort, {}, nullptr)
+                       .training /
                    std::max(linear.rows.energy, 1e-30);
         }
         return sum;
     };
     ScaleChoice best;
     best.loss = loss({});
-    const Candidates candidates(linears, statistics, metric, options.shared);
+    const Candidates candidates(linears, statistics, *linears.front().metric, options.shared);
     const auto attempt = [&](ScaleFamily family, float alpha) {
         std::vector<float> scale = candidates.make(family, alpha);
         if (options.allowed && !options.allowed(scale)) return;

@@ -27,7 +27,8 @@ struct ScaleChoice {
 
 /// What the search needs to know of one linear that reads at the site.
 struct ScaleSearchLinear {
-    PreparedRows rows;                ///< that are tried
+    PreparedRows rows;  ///< that are tried
+    const SiteMetric* metric = nullptr;
     std::span<const float> rowScale;  ///< LinearScales::row
 };
 
@@ -42,8 +43,8 @@ struct ScaleSearchOptions {
 };
 
 /// Tries a grid of exponents for every family, the identity among them.
+/// @param linears  one or more, in the order of `statistics`
 ScaleChoice searchScale(const std::vector<ScaleSearchLinear>& linears, const SiteStatistics& statistics,
-                        const SiteMetric& metric, const ScaleSearchOptions& options,
-                        LinearQuantizer& quantizer);
+                        const ScaleSearchOptions& options, LinearQuantizer& quantizer);
 
 }  // namespace edgechat::quant

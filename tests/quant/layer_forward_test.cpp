@@ -109,10 +109,9 @@ class Layers : public ::testing::TestWithParam<ParityModel> {
             const Result<LayerWeights> layer = readLayer(*m_source, index);
             ASSERT_TRUE(layer) << layer.error().message();
             Visits visits;
-            ASSERT_TRUE(forward.run(*layer, windows, m_x.data(),
-                                    [&](InputSite site, const MatrixView& x, int64_t firstToken) {
-                                        visits.add(site, x, firstToken, tokens);
-                                    }));
+            ASSERT_TRUE(forward.run(*layer, windows, m_x.data(), [&](const SiteInputs& inputs) {
+                visits.add(inputs.site, inputs.x, inputs.firstToken, tokens);
+            }));
             expectAllSites(visits, *layer);
         }
     }
@@ -201,7 +200,7 @@ TEST(LayerForward, saysWhenAValueIsNoNumber) {
         const std::unique_ptr<DenseProduct> product = makeDenseProduct(pool);
         LayerForward forward((*source)->config(), 16, pool, *product);
         std::vector<float> x(static_cast<size_t>(16 * (*source)->config().hidden), 0.5f);
-        const auto nobody = [](InputSite, const MatrixView&, int64_t) {};
+        const auto nobody = [](const SiteInputs&) {};
         EXPECT_TRUE(forward.run(*layer, 1, x.data(), nobody));
         x[200] = NAN;
         EXPECT_FALSE(forward.run(*layer, 1, x.data(), nobody));

@@ -50,7 +50,7 @@ class Linear : public ::testing::Test {
         plan.blocks[InputSite::output] = parts;
         plan.blockMultiple = kGroup;
         StatisticsCollector collector(plan, *m_product);
-        collector.add(InputSite::output, MatrixView(m_inputs.data(), kWindows * kWindow, kColumns), 0);
+        collector.add({InputSite::output, MatrixView(m_inputs.data(), kWindows * kWindow, kColumns), 0, {}});
         return collector.finish().at(InputSite::output);
     }
 
@@ -69,7 +69,7 @@ class Linear : public ::testing::Test {
 
     Outcome quantize(const LinearEffort& effort, bool ordered, int parts = 1) {
         SiteStatistics site = statistics(parts);
-        if (ordered) orderByStrength(site, kGroup);
+        if (ordered) reorder(site, orderByStrength(site, kGroup));
         const std::vector<float> heldOut = site.heldOut;
         const SiteMetric metric = factorSite(site, kGroup, true, *m_product);
         const PreparedRows rows = m_quantizer.prepare(m_linear, allRows(), metric.order, &site);
@@ -145,7 +145,7 @@ TEST_F(Linear, saysTheErrorOfWhatItStores) {
 TEST_F(Linear, answersForTheStrongInputsFirst) {
     SiteStatistics site = statistics();
     const SiteStatistics before = site;
-    orderByStrength(site, kGroup);
+    reorder(site, orderByStrength(site, kGroup));
     ASSERT_EQ(site.order.size(), static_cast<size_t>(kColumns));
     std::vector<bool> seen(kColumns);
     for (int64_t p = 0; p < kColumns; ++p) {
