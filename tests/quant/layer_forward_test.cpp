@@ -10,7 +10,9 @@
 #include "quant/hidden_states.h"
 #include "quant/layer_forward.h"
 #include "tests/data/hf_folder.h"
+#include "tests/data/random_values.h"
 #include "tests/inference/parity/parity_models.h"
+#include "tests/quant/small_source.h"
 
 namespace edgechat::quant {
 namespace {
@@ -110,6 +112,7 @@ class Layers : public ::testing::TestWithParam<ParityModel> {
             ASSERT_TRUE(layer) << layer.error().message();
             Visits visits;
             ASSERT_TRUE(forward.run(*layer, windows, m_x.data(), [&](const SiteInputs& inputs) {
+                EXPECT_TRUE(inputs.weights.empty());
                 visits.add(inputs.site, inputs.x, inputs.firstToken, tokens);
             }));
             expectAllSites(visits, *layer);
@@ -187,6 +190,75 @@ std::vector<ParityModel> denseModels() {
 }
 INSTANTIATE_TEST_SUITE_P(Parity, Layers, ::testing::ValuesIn(denseModels()),
                          [](const ::testing::TestParamInfo<ParityModel>& info) { return info.param.name; });
+
+/// With queries of zero every token attends to those up to it alike, a_ts = 1 / (t + 1), and the weights
+/// follow by hand: the inverse length of the residual stream; for values the root of the sum of a_ts^2 /
+/// |x_t|^2, for keys of (a_ts (1 - a_ts))^2 / |x_t|^2.
+TEST(LayerForward, weighsErrorsByTheirEffect) {
+    for (const SmallFamily family : {SmallFamily::llama, SmallFamily::falcon7b, SmallFamily::falcon40b}) {
+        SCOPED_TRACE(nameOf(family));
+        TemporaryFolder folder;
+        writeSource(smallSource(family), folder.path());
+        const Result<std::unique_ptr<Checkpoint>> source = Checkpoint::open(folder.path());
+        ASSERT_TRUE(source);
+        const ModelConfig& config = (*source)->config();
+        Result<LayerWeights> layer = readLayer(**source, 0);
+        ASSERT_TRUE(layer);
+        std::fill(layer->linears[LinearRole::query].stored.begin(),
+                  layer->linears[LinearRole::query].stored.end(), std::byte{0});
+        constexpr int kWindow = 20, kWindows = 2;
+        constexpr int64_t kTokens = kWindow * kWindows;
+        ThreadPool pool(2);
+        const std::unique_ptr<DenseProduct> product = makeDenseProduct(pool);
+        LayerForward forward(config, kWindow, pool, *product);
+        std::vector<float> x = RandomValues(4).vector(static_cast<size_t>(kTokens * config.hidden));
+        for (int i = 0; i < config.hidden; ++i)
+            x[static_cast<size_t>(3 * config.hidden + i)] *= 40;  // massive
+        const auto inverseLengths = [&] {
+            std::vector<double> lengths;
+            for (int64_t t = 0; t < kTokens; ++t) {
+                double squares = 0;
+                for (int64_t i = 0; i < config.hidden; ++i)
+                    squares += std::pow(double{x[static_cast<size_t>(t * config.hidden + i)]}, 2);
+                lengths.push_back(1 / std::sqrt(squares / config.hidden));
+            }
+            return lengths;
+        };
+        const std::vector<double> before = inverseLengths();
+        std::map<InputSite, std::vector<float>> weights;
+        std::map<InputSite, std::vector<float>> inputs;
+        ASSERT_TRUE(forward.run(
+            *layer, kWindows, x.data(),
+            [&](const SiteInputs& site) {
+                ASSERT_EQ(site.firstToken, 0);
+                weights[site.site].assign(site.weights.begin(), site.weights.end());
+                inputs[site.site].assign(site.x.data, site.x.data + site.x.rows * site.x.columns);
+            },
+            InputWeights::effect));
+        const std::vector<double> behind = inverseLengths();
+        EXPECT_EQ(inputs[InputSite::key], inputs[InputSite::attention]);
+        EXPECT_EQ(inputs[InputSite::value], inputs[InputSite::attention]);
+        for (int64_t t = 0; t < kTokens; ++t) {
+            const auto at = static_cast<size_t>(t);
+            double value = 0, key = 0;
+            for (int64_t reader = t; reader < (t / kWindow + 1) * kWindow; ++reader) {
+                const double a = 1.0 / static_cast<double>(reader % kWindow + 1);
+                value += config.heads * std::pow(a * before[static_cast<size_t>(reader)], 2);
+                key += config.heads * std::pow(a * (1 - a) * before[static_cast<size_t>(reader)], 2);
+            }
+            const auto expect = [&](InputSite site, double expected) {
+                EXPECT_NEAR(double{weights[site].at(at)}, expected, 1e-4 * expected)
+                    << "site " << static_cast<int>(site) << " token " << t;
+            };
+            expect(InputSite::attention, before[at]);
+            expect(InputSite::output, before[at]);
+            expect(InputSite::down, behind[at]);
+            if (layer->mlpNorm) expect(InputSite::mlp, behind[at]);
+            expect(InputSite::value, std::sqrt(value));
+            expect(InputSite::key, std::sqrt(key));
+        }
+    }
+}
 
 TEST(LayerForward, saysWhenAValueIsNoNumber) {
     for (const ParityModel& model : denseModels()) {

@@ -170,6 +170,32 @@ TEST_F(Linear, answersForTheStrongInputsFirst) {
     }
 }
 
+/// A token of weight w counts as one of weight 1 whose inputs are sqrt(w) times as large, but for the sizes
+/// of the inputs.
+TEST_F(Linear, weighsTokens) {
+    std::vector<float> weights, scaled = m_inputs;
+    for (int64_t t = 0; t < kWindows * kWindow; ++t) {
+        weights.push_back(t % 5 == 0 ? 9.0f : 0.25f);
+        for (int64_t i = 0; i < kColumns; ++i)
+            scaled[static_cast<size_t>(t * kColumns + i)] *= t % 5 == 0 ? 3.0f : 0.5f;
+    }
+    StatisticsPlan plan;
+    plan.windows = kWindows;
+    plan.window = kWindow;
+    plan.heldOutWindows = 5;
+    StatisticsCollector one(plan, *m_product), two(plan, *m_product), plain(plan, *m_product);
+    one.add({InputSite::key, MatrixView(m_inputs.data(), kWindows * kWindow, kColumns), 0, weights});
+    two.add({InputSite::key, MatrixView(scaled.data(), kWindows * kWindow, kColumns), 0, {}});
+    plain.add({InputSite::key, MatrixView(m_inputs.data(), kWindows * kWindow, kColumns), 0, {}});
+    const SiteStatistics weighted = one.finish().at(InputSite::key), as = two.finish().at(InputSite::key),
+                         sizes = plain.finish().at(InputSite::key);
+    EXPECT_EQ(weighted.blocks[0].gram.values, as.blocks[0].gram.values);
+    EXPECT_EQ(weighted.heldOut, as.heldOut);
+    EXPECT_EQ(weighted.meanAbsolute, sizes.meanAbsolute);
+    EXPECT_EQ(weighted.largestAbsolute, sizes.largestAbsolute);
+    EXPECT_NE(weighted.blocks[0].gram.values, sizes.blocks[0].gram.values);
+}
+
 TEST_F(Linear, losesLessInThatOrder) {
     EXPECT_LT(quantize(kPlain, true).error, 0.98 * quantize(kPlain, false).error);
 }
