@@ -82,7 +82,7 @@ uint64_t memoryOf(const Checkpoint& source, const std::map<InputSite, int>& bloc
 }  // namespace
 
 int64_t defaultSamples(const ModelConfig& config) {
-    return config.parameters < 2'000'000'000 ? 64 : 32;
+    return config.parameters < 400'000'000 ? 128 : config.parameters < 2'000'000'000 ? 64 : 32;
 }
 
 Result<OutputForm> chooseForm(const Checkpoint& source, const Recipe& recipe,

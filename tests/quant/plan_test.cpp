@@ -227,8 +227,11 @@ TEST(Samples, areFewerForALargeModel) {
     ModelConfig config = smallConfig();
     config.parameters = 135'000'000;
     const int64_t small = defaultSamples(config);
+    config.parameters = 1'100'000'000;
+    const int64_t middle = defaultSamples(config);
+    EXPECT_LT(middle, small);
     config.parameters = 7'000'000'000;
-    EXPECT_LT(defaultSamples(config), small);
+    EXPECT_LT(defaultSamples(config), middle);
     EXPECT_GE(defaultSamples(config) * 512, kFewestTokens);
 }
 
