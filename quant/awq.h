@@ -13,7 +13,7 @@
 namespace edgechat::quant {
 
 /// How one linear layer came out. Errors are mean squared errors of its output on inputs kept aside, relative
-/// to its mean square; of at most kReportedRows rows.
+/// to its mean square, tokens weighed as InputWeights says; of at most kReportedRows rows.
 struct LinearReport {
     std::string name;  ///< the tensor's
     int groupSize = 0;

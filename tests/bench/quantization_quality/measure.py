@@ -31,8 +31,11 @@ import numpy as np
 from windows import Source, cut, logits_of, run, text_name
 
 RECIPES = ["round to nearest: --method rtn --group-size {group}",
-           "scales of AWQ alone: --group-size {group} --without families,value-scale,range,refit,gptq,joint",
+           "scales of AWQ alone: --group-size {group} "
+           "--without families,value-scale,range,refit,gptq,joint,weights,order,sweeps",
            "without GPTQ: --group-size {group} --without gptq",
+           "without weights: --group-size {group} --without weights",
+           "without order and sweeps: --group-size {group} --without order,sweeps",
            "all of it: --group-size {group}",
            "W8A8: --method smoothquant"]
 NIBBLES = [0, 4, 1, 5, 2, 6, 3, 7]  # AutoAWQ "gemm": where column 0, 1, ... of eight lies in a word
