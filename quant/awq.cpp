@@ -15,7 +15,6 @@ namespace {
 
 constexpr int64_t kSearchedRows = 128;
 constexpr float kLargestFolded = 0.25f * 65504;  // of a norm's weight, as NNCF bounds it
-
 constexpr int kSweeps = 2;  // five bring less than 1 % more of the loss
 
 /// Values of inputs, in the order of SiteStatistics.

@@ -57,6 +57,11 @@ void reorder(T* values, const std::vector<int64_t>& order) {
     for (size_t p = 0; p < order.size(); ++p) values[p] = before[static_cast<size_t>(order[p])];
 }
 
+/// The site whose inputs these are.
+InputSite knownAs(InputSite site) {
+    return site == InputSite::key || site == InputSite::value ? InputSite::attention : site;
+}
+
 }  // namespace
 
 std::vector<int64_t> orderByStrength(const SiteStatistics& statistics, int groupSize) {
@@ -85,11 +90,6 @@ bool StatisticsPlan::heldOut(int64_t windowIndex) const {
     if (heldOutWindows <= 0) return false;
     const int64_t every = windows / heldOutWindows;
     return windowIndex % every == every - 1 && windowIndex / every < heldOutWindows;
-}
-
-/// The site whose inputs these are.
-static InputSite knownAs(InputSite site) {
-    return site == InputSite::key || site == InputSite::value ? InputSite::attention : site;
 }
 
 SiteStatistics& StatisticsCollector::site(InputSite site, int64_t size) {
