@@ -17,16 +17,7 @@ constexpr int64_t kSearchedRows = 128;
 constexpr float kLargestFolded = 0.25f * 65504;  // of a norm's weight, as NNCF bounds it
 constexpr int kSweeps = 2;                       // five bring less than 1 % more of the loss
 
-/// Values of inputs, in the order of SiteStatistics.
-template <typename T>
-std::vector<T> byPlace(std::vector<T> values, const std::vector<int64_t>& order) {
-    const std::vector<T> before = values;
-    for (size_t place = 0; place < order.size(); ++place)
-        values[place] = before[static_cast<size_t>(order[place])];
-    return values;
-}
-
-/// And back.
+/// Values in the order of SiteStatistics by input again: toPlaces() back.
 std::vector<float> byInput(std::vector<float> values, const std::vector<int64_t>& order) {
     if (values.empty()) return values;
     const std::vector<float> before = values;
@@ -247,7 +238,10 @@ class LayerQuantizer {
                                                : effort(LinearMethod::gptq, 0);
         options.allFamilies = parts.families;
         options.secondPass = parts.families;
-        if (site.fold == Fold::valueRows) options.shared = byPlace(sharedValues(), statistics.order);
+        if (site.fold == Fold::valueRows) {
+            options.shared = sharedValues();
+            toPlaces(options.shared.data(), statistics.order);
+        }
         options.allowed = [&](const std::vector<float>& scale) {
             return foldFits(site.fold, byInput(scale, statistics.order));
         };

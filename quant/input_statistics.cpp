@@ -51,12 +51,6 @@ std::vector<int64_t> orderOf(const Gram& gram, int groupSize) {
     return order;
 }
 
-template <typename T>
-void reorder(T* values, const std::vector<int64_t>& order) {
-    const std::vector<T> before(values, values + order.size());
-    for (size_t p = 0; p < order.size(); ++p) values[p] = before[static_cast<size_t>(order[p])];
-}
-
 /// The site whose inputs these are.
 InputSite knownAs(InputSite site) {
     return site == InputSite::key || site == InputSite::value ? InputSite::attention : site;
@@ -79,10 +73,10 @@ void reorder(SiteStatistics& statistics, std::vector<int64_t> order) {
             within.push_back(order[static_cast<size_t>(p)] - block.first);
         reorder(block.gram, within);
     }
-    reorder(statistics.meanAbsolute.data(), order);
-    reorder(statistics.largestAbsolute.data(), order);
+    toPlaces(statistics.meanAbsolute.data(), order);
+    toPlaces(statistics.largestAbsolute.data(), order);
     for (int64_t t = 0; t < statistics.heldOutTokens; ++t)
-        reorder(statistics.heldOut.data() + t * statistics.size, order);
+        toPlaces(statistics.heldOut.data() + t * statistics.size, order);
     statistics.order = std::move(order);
 }
 

@@ -31,6 +31,14 @@ struct SiteStatistics {
     MatrixView heldOutView() const { return MatrixView(heldOut.data(), heldOutTokens, size); }
 };
 
+/// Puts the values of inputs, [order.size()], where SiteStatistics::order has the inputs.
+template <typename T>
+void toPlaces(T* values, const std::vector<int64_t>& order) {
+    const std::vector<T> before(values, values + order.size());
+    for (size_t place = 0; place < order.size(); ++place)
+        values[place] = before[static_cast<size_t>(order[place])];
+}
+
 /// The order in which GPTQ should answer for inputs: the strongest groups first and the strongest inputs of a
 /// group first, so that what is left over for the last ones weighs little (act-order of Frantar et al. 2023,
 /// with groups kept whole). Within each Gram block.

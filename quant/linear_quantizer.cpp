@@ -89,13 +89,8 @@ PreparedRows LinearQuantizer::prepare(const DenseLinear& weights, std::vector<in
     prepared.weights.resize(static_cast<size_t>(count * columns));
     m_pool.parallelFor(static_cast<int>(count), [&](int row, int) {
         float* to = prepared.weights.data() + row * columns;
-        if (order.empty()) {
-            weights.expandRow(prepared.rows[static_cast<size_t>(row)], to);
-            return;
-        }
-        std::vector<float> inOrder(static_cast<size_t>(columns));
-        weights.expandRow(prepared.rows[static_cast<size_t>(row)], inOrder.data());
-        for (const int64_t input : order) *to++ = inOrder[static_cast<size_t>(input)];
+        weights.expandRow(prepared.rows[static_cast<size_t>(row)], to);
+        toPlaces(to, order);
     });
     if (statistics != nullptr && statistics->heldOutTokens > 0) {
         const int64_t tokens = statistics->heldOutTokens;

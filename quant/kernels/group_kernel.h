@@ -156,18 +156,24 @@ F presentCode(const GroupResult& present, int k) {
     return code - load(present.zero);
 }
 
+/// Of work.c.
 template <bool kMetric>
-void beginWithPresent(const GroupTask& task, Work& work, Best& best) {
-    const F scale = load(task.present->scale);
+F lossOf(const GroupTask& task, const Work& work, F scale) {
     F loss{};
     for (int k = 0; k < task.groupSize; ++k) {
         F before{};
         if constexpr (kMetric) before = dotColumn(task.mTransposed + k * task.groupSize, work.c, k);
-        work.c[k] = presentCode(*task.present, k);
         const F error = work.a[k] - scale * (work.c[k] + before);
         loss += error * error * task.d[k];
     }
-    best.loss = loss;
+    return loss;
+}
+
+template <bool kMetric>
+void beginWithPresent(const GroupTask& task, Work& work, Best& best) {
+    const F scale = load(task.present->scale);
+    for (int k = 0; k < task.groupSize; ++k) work.c[k] = presentCode(*task.present, k);
+    best.loss = lossOf<kMetric>(task, work, scale);
     best.grid = {scale, load(task.present->zero)};
     best.finalScale = scale;
     best.present = ~I{};
@@ -228,19 +234,15 @@ void quantizeGroupAs(const GroupTask& task, GroupResult& result) {
         }
     }
     tryGrid<kCompensated, kMetric>(task, best.grid, work);
-    F loss{};
     for (int k = 0; k < task.groupSize; ++k) {
         if (task.present != nullptr) work.c[k] = best.present ? presentCode(*task.present, k) : work.c[k];
         const F c = work.c[k];
-        F before{};
-        if constexpr (kMetric) before = dotColumn(task.mTransposed + k * task.groupSize, work.c, k);
-        const F error = work.a[k] - best.finalScale * (c + before);
-        loss += error * error * task.d[k];
         store(result.values + k * kLanes, c * best.finalScale);
         const F code = c + best.grid.zero;
         for (int lane = 0; lane < kLanes; ++lane)
             result.codes[k * kLanes + lane] = static_cast<uint8_t>(code[lane]);
     }
+    const F loss = lossOf<kMetric>(task, work, best.finalScale);
     store(result.scale, best.finalScale);
     store(result.zero, best.grid.zero);
     store(result.loss, loss);
