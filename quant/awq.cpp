@@ -46,6 +46,7 @@ class LayerQuantizer {
           m_statistics(std::move(statistics)),
           m_recipe(recipe),
           m_form(form),
+          m_pool(pool),
           m_product(product),
           m_stopped(stopped),
           m_quantizer(pool, product) {}
@@ -205,12 +206,12 @@ class LayerQuantizer {
         // One scale for the site: one order too.
         if (compensates && m_recipe.ingredients.order) {
             const std::vector<int64_t> order = orderByStrength(known.all.statistics, groupSize);
-            reorder(known.all.statistics, order);
-            for (auto& [role, inputs] : known.own) reorder(inputs.statistics, order);
+            reorder(known.all.statistics, order, m_pool);
+            for (auto& [role, inputs] : known.own) reorder(inputs.statistics, order, m_pool);
         }
-        known.all.metric = factorSite(known.all.statistics, groupSize, compensates, m_product);
+        known.all.metric = factorSite(known.all.statistics, groupSize, compensates, m_product, m_pool);
         for (auto& [role, inputs] : known.own)
-            inputs.metric = factorSite(inputs.statistics, groupSize, compensates, m_product);
+            inputs.metric = factorSite(inputs.statistics, groupSize, compensates, m_product, m_pool);
         return known;
     }
 
@@ -389,6 +390,7 @@ class LayerQuantizer {
     std::map<InputSite, SiteStatistics> m_statistics;
     const Recipe& m_recipe;
     const OutputForm& m_form;
+    inference::cpu::ThreadPool& m_pool;
     DenseProduct& m_product;
     const std::function<bool()>& m_stopped;
     LinearQuantizer m_quantizer;

@@ -46,7 +46,7 @@ std::vector<int64_t> orderByStrength(const SiteStatistics& statistics, int group
 
 /// Puts the inputs in that order. Once.
 /// @param order  moves no input into another Gram block
-void reorder(SiteStatistics& statistics, std::vector<int64_t> order);
+void reorder(SiteStatistics& statistics, std::vector<int64_t> order, inference::cpu::ThreadPool& pool);
 
 constexpr int64_t kHeldOutTokens = 2048;
 

@@ -69,9 +69,9 @@ class Linear : public ::testing::Test {
 
     Outcome quantize(const LinearEffort& effort, bool ordered, int parts = 1) {
         SiteStatistics site = statistics(parts);
-        if (ordered) reorder(site, orderByStrength(site, kGroup));
+        if (ordered) reorder(site, orderByStrength(site, kGroup), m_pool);
         const std::vector<float> heldOut = site.heldOut;
-        const SiteMetric metric = factorSite(site, kGroup, true, *m_product);
+        const SiteMetric metric = factorSite(site, kGroup, true, *m_product, m_pool);
         const PreparedRows rows = m_quantizer.prepare(m_linear, allRows(), metric.order, &site);
         std::vector<float> byRow, byInput;
         for (int64_t row = 0; row < kRows; ++row) byRow.push_back(row % 2 == 0 ? 1.0f : 0.5f);
@@ -145,7 +145,7 @@ TEST_F(Linear, saysTheErrorOfWhatItStores) {
 TEST_F(Linear, answersForTheStrongInputsFirst) {
     SiteStatistics site = statistics();
     const SiteStatistics before = site;
-    reorder(site, orderByStrength(site, kGroup));
+    reorder(site, orderByStrength(site, kGroup), m_pool);
     ASSERT_EQ(site.order.size(), static_cast<size_t>(kColumns));
     std::vector<bool> seen(kColumns);
     for (int64_t p = 0; p < kColumns; ++p) {
