@@ -141,7 +141,7 @@ void StatisticsCollector::add(const SiteInputs& inputs) {
             statistics.heldOutTokens += keptPerWindow;
             continue;
         }
-        m_tokens[where] += m_plan.window;
+        statistics.tokens += m_plan.window;
         for (int64_t t = 0; t < m_plan.window; ++t) {
             const float* row = rows + t * x.stride;
             for (int64_t j = 0; j < n; ++j)
@@ -157,12 +157,15 @@ void StatisticsCollector::add(const SiteInputs& inputs) {
 
 std::map<InputSite, SiteStatistics> StatisticsCollector::finish() {
     for (auto& [where, statistics] : m_sites) {
-        const double tokens = static_cast<double>(std::max<int64_t>(m_tokens[where], 1));
+        const double tokens = static_cast<double>(std::max<int64_t>(statistics.tokens, 1));
         for (const double sum : m_sums[where])
             statistics.meanAbsolute.push_back(static_cast<float>(sum / tokens));
         const auto factor = static_cast<float>(1 / tokens);
         for (InputBlock& block : statistics.blocks) {
-            for (float& value : block.gram.values) value *= factor;
+            Gram& gram = block.gram;
+            for (float& value : gram.values) value *= factor;
+            const auto chance = static_cast<float>(static_cast<double>(gram.size) / tokens);
+            for (int64_t i = 0; i < gram.size; ++i) gram.row(i)[i] *= 1 + chance;
         }
     }
     return std::move(m_sites);

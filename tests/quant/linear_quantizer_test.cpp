@@ -172,6 +172,22 @@ TEST_F(Linear, answersForTheStrongInputsFirst) {
 
 /// A token of weight w counts as one of weight 1 whose inputs are sqrt(w) times as large, but for the sizes
 /// of the inputs.
+TEST_F(Linear, trustsFewTokensLess) {
+    // Two inputs and four tokens, by hand: half as much again on the diagonal.
+    const float four[] = {1, 2, -1, -1, 1, 2.5f, -1, -2};
+    StatisticsPlan plan;
+    plan.windows = 1;
+    plan.window = 4;
+    StatisticsCollector collector(plan, *m_product);
+    collector.add({InputSite::output, MatrixView(four, 4, 2), 0, {}});
+    const SiteStatistics site = collector.finish().at(InputSite::output);
+    EXPECT_EQ(site.tokens, 4);
+    const Gram& gram = site.blocks[0].gram;
+    EXPECT_FLOAT_EQ(gram.row(0)[0], 1 * 1.5f);
+    EXPECT_FLOAT_EQ(gram.row(0)[1], 7.5f / 4);
+    EXPECT_FLOAT_EQ(gram.row(1)[1], 15.25f / 4 * 1.5f);
+}
+
 TEST_F(Linear, weighsTokens) {
     std::vector<float> weights, scaled = m_inputs;
     for (int64_t t = 0; t < kWindows * kWindow; ++t) {
