@@ -16,6 +16,7 @@ namespace {
 constexpr int64_t kSearchedRows = 128;
 constexpr float kLargestFolded = 0.25f * 65504;  // of a norm's weight, as NNCF bounds it
 constexpr int kSweeps = 2;                       // five bring less than 1 % more of the loss
+constexpr int64_t kTokensForSweeps = 8;          // an input; with fewer they learn the tokens by heart
 
 /// Values in the order of SiteStatistics by input again: toPlaces() back.
 std::vector<float> byInput(std::vector<float> values, const std::vector<int64_t>& order) {
@@ -46,6 +47,7 @@ class LayerQuantizer {
           m_statistics(std::move(statistics)),
           m_recipe(recipe),
           m_form(form),
+          m_pool(pool),
           m_product(product),
           m_stopped(stopped),
           m_quantizer(pool, product) {}
@@ -110,9 +112,18 @@ class LayerQuantizer {
         return found == m_rowScales.end() ? std::span<const float>() : std::span<const float>(found->second);
     }
 
+    /// @param level  of search, as GroupTask::effort
     LinearEffort effort(LinearMethod method, int level) const {
         const Ingredients& parts = m_recipe.ingredients;
-        return {method, parts.range, parts.refit, level, parts.sweeps && level > 0 ? kSweeps : 0};
+        return {method, parts.range, parts.refit, level, 0};
+    }
+
+    /// What the result is worth, whose inputs are known by these.
+    LinearEffort fullEffort(LinearMethod method, const SiteStatistics& statistics) const {
+        LinearEffort full = effort(method, 1);
+        const bool enough = statistics.tokens >= kTokensForSweeps * statistics.size;
+        if (m_recipe.ingredients.sweeps && enough) full.sweeps = kSweeps;
+        return full;
     }
 
     /// Scale number of each input of the output projection: query heads that share a value head share its
@@ -205,12 +216,12 @@ class LayerQuantizer {
         // One scale for the site: one order too.
         if (compensates && m_recipe.ingredients.order) {
             const std::vector<int64_t> order = orderByStrength(known.all.statistics, groupSize);
-            reorder(known.all.statistics, order);
-            for (auto& [role, inputs] : known.own) reorder(inputs.statistics, order);
+            reorder(known.all.statistics, order, m_pool);
+            for (auto& [role, inputs] : known.own) reorder(inputs.statistics, order, m_pool);
         }
-        known.all.metric = factorSite(known.all.statistics, groupSize, compensates, m_product);
+        known.all.metric = factorSite(known.all.statistics, groupSize, compensates, m_product, m_pool);
         for (auto& [role, inputs] : known.own)
-            inputs.metric = factorSite(inputs.statistics, groupSize, compensates, m_product);
+            inputs.metric = factorSite(inputs.statistics, groupSize, compensates, m_product, m_pool);
         return known;
     }
 
@@ -269,10 +280,11 @@ class LayerQuantizer {
         }
         Judged best;
         for (const LinearMethod method : methods) {
-            const double loss = m_quantizer
-                                    .quantize(rows, scales, inputs.metric, effort(method, 1),
-                                              inputs.statistics.heldOutView(), nullptr)
-                                    .heldOut;
+            const double loss =
+                m_quantizer
+                    .quantize(rows, scales, inputs.metric, fullEffort(method, inputs.statistics),
+                              inputs.statistics.heldOutView(), nullptr)
+                    .heldOut;
             if (loss < best.heldOut) best = {method, loss};
         }
         return best;
@@ -348,14 +360,15 @@ class LayerQuantizer {
             const LinearScales scales = {choice.scale, rowScale(role)};
             OutputLinear& out = m_result.output.linears[role];
             if (judged.count(role) > 0) {
+                const Inputs& inputs = known.of(role);
+                const LinearEffort full = fullEffort(judged[role].method, inputs.statistics);
                 QuantizedMatrix matrix = emptyMatrix(weights.rows(), weights.columns(), groupSize);
                 for (int64_t first = 0; first < weights.rows(); first += kRowsAtOnce) {
                     std::vector<int64_t> rows(
                         static_cast<size_t>(std::min(kRowsAtOnce, weights.rows() - first)));
                     std::iota(rows.begin(), rows.end(), first);
                     m_quantizer.quantize(m_quantizer.prepare(weights, std::move(rows), order, nullptr),
-                                         scales, known.of(role).metric, effort(judged[role].method, 1), {},
-                                         &matrix);
+                                         scales, inputs.metric, full, {}, &matrix);
                 }
                 out.weight = std::move(matrix);
             } else {
@@ -389,6 +402,7 @@ class LayerQuantizer {
     std::map<InputSite, SiteStatistics> m_statistics;
     const Recipe& m_recipe;
     const OutputForm& m_form;
+    inference::cpu::ThreadPool& m_pool;
     DenseProduct& m_product;
     const std::function<bool()>& m_stopped;
     LinearQuantizer m_quantizer;

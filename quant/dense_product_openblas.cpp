@@ -10,7 +10,29 @@
 namespace edgechat::quant {
 namespace {
 
-constexpr int64_t kPiece = 256;  // rows or columns of the result
+constexpr int64_t kPiece = 256;      // rows or columns of the result
+constexpr int64_t kLeast = 64;       // a smaller one spends its time on copies of the factors
+constexpr int64_t kManyPieces = 12;  // enough to keep six cores busy to the end
+
+/// How a result of rows x columns is cut.
+struct Pieces {
+    int64_t height, width, down, across;
+
+    Pieces(int64_t rows, int64_t columns)
+        : height(std::min(kPiece, rows)), width(std::min(4 * kPiece, columns)) {
+        count(rows, columns);
+        while (count(rows, columns) < kManyPieces && std::max(height, width) >= 2 * kLeast)
+            (height >= width ? height : width) /= 2;
+    }
+    int64_t count() const { return down * across; }
+
+  private:
+    int64_t count(int64_t rows, int64_t columns) {
+        down = (rows + height - 1) / height;
+        across = (columns + width - 1) / width;
+        return count();
+    }
+};
 
 class OpenBlasProduct final : public DenseProduct {
   public:
@@ -51,16 +73,15 @@ class OpenBlasProduct final : public DenseProduct {
     void multiply(const MatrixView& a, const MatrixView& b, CBLAS_TRANSPOSE right, int64_t columns,
                   float alpha, float beta, float* c, int64_t cStride) {
         if (a.rows == 0 || columns == 0) return;
-        const bool byRows = a.rows >= columns;
-        const int64_t length = byRows ? a.rows : columns;
-        m_pool.parallelFor(static_cast<int>((length + kPiece - 1) / kPiece), [&](int index, int) {
-            const int64_t first = index * kPiece, part = std::min(kPiece, length - first);
-            const float* bPart = b.data;
-            if (!byRows) bPart += right == CblasTrans ? first * b.stride : first;
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, right, size(byRows ? part : a.rows),
-                        size(byRows ? columns : part), size(a.columns), alpha,
-                        byRows ? a.data + first * a.stride : a.data, size(a.stride), bPart, size(b.stride),
-                        beta, byRows ? c + first * cStride : c + first, size(cStride));
+        const Pieces pieces(a.rows, columns);
+        m_pool.parallelFor(static_cast<int>(pieces.count()), [&](int index, int) {
+            const int64_t row = index % pieces.down * pieces.height;
+            const int64_t column = index / pieces.down * pieces.width;
+            cblas_sgemm(CblasRowMajor, CblasNoTrans, right, size(std::min(pieces.height, a.rows - row)),
+                        size(std::min(pieces.width, columns - column)), size(a.columns), alpha,
+                        a.data + row * a.stride, size(a.stride),
+                        b.data + (right == CblasTrans ? column * b.stride : column), size(b.stride), beta,
+                        c + row * cStride + column, size(cStride));
         });
     }
 

@@ -84,7 +84,21 @@ bool factorUpper(float* h, int64_t n, DenseProduct& product) {
 
 }  // namespace
 
-ErrorMetric factorGram(Gram gram, DenseProduct& product) {
+void mirror(Gram& gram, inference::cpu::ThreadPool& pool) {
+    const int64_t n = gram.size;
+    constexpr int64_t kTile = 64;
+    pool.parallelFor(static_cast<int>((n + kTile - 1) / kTile), [&](int tile, int) {
+        const int64_t r = tile * kTile;
+        for (int64_t c = r; c < n; c += kTile) {
+            for (int64_t i = r; i < std::min(r + kTile, n); ++i) {
+                for (int64_t j = std::max(c, i + 1); j < std::min(c + kTile, n); ++j)
+                    gram.row(j)[i] = gram.row(i)[j];
+            }
+        }
+    });
+}
+
+ErrorMetric factorGram(Gram gram, DenseProduct& product, inference::cpu::ThreadPool& pool) {
     const int64_t n = gram.size;
     // The lower triangle, which the factorization does not touch, keeps the matrix.
     std::vector<float> diagonal(static_cast<size_t>(n));
@@ -93,15 +107,7 @@ ErrorMetric factorGram(Gram gram, DenseProduct& product) {
         diagonal[static_cast<size_t>(i)] = gram.diagonal(i);
         sum += static_cast<double>(gram.diagonal(i));
     }
-    constexpr int64_t kTile = 64;
-    for (int64_t r = 0; r < n; r += kTile) {
-        for (int64_t c = r; c < n; c += kTile) {
-            for (int64_t i = r; i < std::min(r + kTile, n); ++i) {
-                for (int64_t j = std::max(c, i + 1); j < std::min(c + kTile, n); ++j)
-                    gram.row(j)[i] = gram.row(i)[j];
-            }
-        }
-    }
+    mirror(gram, pool);
     const auto mean = static_cast<float>(sum / static_cast<double>(std::max<int64_t>(n, 1)));
     ErrorMetric metric;
     metric.size = n;

@@ -15,7 +15,7 @@
 
 namespace edgechat::quant {
 
-/// A symmetric matrix [size, size]; what lies below the diagonal is not looked at.
+/// A symmetric matrix [size, size]; what lies below the diagonal is not looked at, unless a function says so.
 struct Gram {
     int64_t size = 0;
     std::vector<float> values;
@@ -35,12 +35,15 @@ struct ErrorMetric {
     const float* row(int64_t i) const { return m.data() + i * size; }
 };
 
+/// Copies what lies above the diagonal below it.
+void mirror(Gram& gram, inference::cpu::ThreadPool& pool);
+
 /// Factors a Gram matrix, whose memory it takes over. Inputs that were always zero count as uncorrelated.
 /// Damping is 0.3 % of the mean diagonal, and ten times more as long as rounding leaves a pivot that is not
 /// positive.
 /// @return damping 0 and no factor when even damping by the whole mean diagonal did not help (an input that
 /// is no number)
-ErrorMetric factorGram(Gram gram, DenseProduct& product);
+ErrorMetric factorGram(Gram gram, DenseProduct& product, inference::cpu::ThreadPool& pool);
 
 /// The metric of one group of inputs by itself, without its correlations to others.
 ErrorMetric factorBlock(const Gram& gram, int64_t first, int64_t count);

@@ -7,28 +7,24 @@
 namespace edgechat::quant {
 namespace {
 
-/// Exchanges two inputs, i < j.
-void exchange(Gram& gram, int64_t i, int64_t j) {
-    for (int64_t k = 0; k < i; ++k) std::swap(gram.row(k)[i], gram.row(k)[j]);
-    for (int64_t k = i + 1; k < j; ++k) std::swap(gram.row(i)[k], gram.row(k)[j]);
-    std::swap_ranges(gram.row(i) + j + 1, gram.row(i) + gram.size, gram.row(j) + j + 1);
-    std::swap(gram.row(i)[i], gram.row(j)[j]);
-}
-
 /// Moves input order[p] to place p.
-void reorder(Gram& gram, const std::vector<int64_t>& order) {
-    std::vector<int64_t> at(order.size()), place(order.size());  // which input is at a place, and back
-    std::iota(at.begin(), at.end(), 0);
-    std::iota(place.begin(), place.end(), 0);
-    for (int64_t p = 0; p < gram.size; ++p) {
-        const int64_t wanted = order[static_cast<size_t>(p)];
-        const int64_t from = place[static_cast<size_t>(wanted)], moved = at[static_cast<size_t>(p)];
-        if (from == p) continue;
-        exchange(gram, p, from);
-        at[static_cast<size_t>(from)] = moved;
-        place[static_cast<size_t>(moved)] = from;
-        at[static_cast<size_t>(p)] = wanted;
-        place[static_cast<size_t>(wanted)] = p;
+void reorder(Gram& gram, const std::vector<int64_t>& order, inference::cpu::ThreadPool& pool) {
+    mirror(gram, pool);
+    const int64_t n = gram.size;
+    pool.parallelFor(static_cast<int>(n), [&](int row, int) { toPlaces(gram.row(row), order); });
+    // Then whole rows, around each cycle of the permutation.
+    std::vector<bool> done(order.size());
+    std::vector<float> first(order.size());
+    for (int64_t start = 0; start < n; ++start) {
+        if (done[static_cast<size_t>(start)]) continue;
+        std::copy_n(gram.row(start), n, first.data());
+        for (int64_t place = start;;) {
+            done[static_cast<size_t>(place)] = true;
+            const int64_t from = order[static_cast<size_t>(place)];
+            std::copy_n(from == start ? first.data() : gram.row(from), n, gram.row(place));
+            if (from == start) break;
+            place = from;
+        }
     }
 }
 
@@ -66,12 +62,12 @@ std::vector<int64_t> orderByStrength(const SiteStatistics& statistics, int group
     return order;
 }
 
-void reorder(SiteStatistics& statistics, std::vector<int64_t> order) {
+void reorder(SiteStatistics& statistics, std::vector<int64_t> order, inference::cpu::ThreadPool& pool) {
     for (InputBlock& block : statistics.blocks) {
         std::vector<int64_t> within;
         for (int64_t p = block.first; p < block.first + block.gram.size; ++p)
             within.push_back(order[static_cast<size_t>(p)] - block.first);
-        reorder(block.gram, within);
+        reorder(block.gram, within, pool);
     }
     toPlaces(statistics.meanAbsolute.data(), order);
     toPlaces(statistics.largestAbsolute.data(), order);
@@ -145,7 +141,7 @@ void StatisticsCollector::add(const SiteInputs& inputs) {
             statistics.heldOutTokens += keptPerWindow;
             continue;
         }
-        m_tokens[where] += m_plan.window;
+        statistics.tokens += m_plan.window;
         for (int64_t t = 0; t < m_plan.window; ++t) {
             const float* row = rows + t * x.stride;
             for (int64_t j = 0; j < n; ++j)
@@ -161,12 +157,15 @@ void StatisticsCollector::add(const SiteInputs& inputs) {
 
 std::map<InputSite, SiteStatistics> StatisticsCollector::finish() {
     for (auto& [where, statistics] : m_sites) {
-        const double tokens = static_cast<double>(std::max<int64_t>(m_tokens[where], 1));
+        const double tokens = static_cast<double>(std::max<int64_t>(statistics.tokens, 1));
         for (const double sum : m_sums[where])
             statistics.meanAbsolute.push_back(static_cast<float>(sum / tokens));
         const auto factor = static_cast<float>(1 / tokens);
         for (InputBlock& block : statistics.blocks) {
-            for (float& value : block.gram.values) value *= factor;
+            Gram& gram = block.gram;
+            for (float& value : gram.values) value *= factor;
+            const auto chance = static_cast<float>(static_cast<double>(gram.size) / tokens);
+            for (int64_t i = 0; i < gram.size; ++i) gram.row(i)[i] *= 1 + chance;
         }
     }
     return std::move(m_sites);

@@ -13,11 +13,15 @@ namespace edgechat::quant {
 /// Inputs [first, first + count) of a layer whose correlations are kept together.
 struct InputBlock {
     int64_t first = 0;
-    Gram gram;  ///< mean of weight * x^T x over the tokens counted
+    /// Mean of weight * x^T x over the tokens counted, with a diagonal that is larger by the share size /
+    /// tokens: the fewer tokens there are for the inputs, the more of what two of them seem to share is
+    /// chance (shrinkage towards the diagonal, after Ledoit and Wolf 2004).
+    Gram gram;
 };
 
 struct SiteStatistics {
     int64_t size = 0;
+    int64_t tokens = 0;                  ///< counted in `blocks` and `meanAbsolute`
     std::vector<InputBlock> blocks;      ///< one, or several where one would take too much memory
     std::vector<float> meanAbsolute;     ///< [size]
     std::vector<float> largestAbsolute;  ///< [size]
@@ -46,7 +50,7 @@ std::vector<int64_t> orderByStrength(const SiteStatistics& statistics, int group
 
 /// Puts the inputs in that order. Once.
 /// @param order  moves no input into another Gram block
-void reorder(SiteStatistics& statistics, std::vector<int64_t> order);
+void reorder(SiteStatistics& statistics, std::vector<int64_t> order, inference::cpu::ThreadPool& pool);
 
 constexpr int64_t kHeldOutTokens = 2048;
 
@@ -81,7 +85,6 @@ class StatisticsCollector {
     const StatisticsPlan& m_plan;
     DenseProduct& m_product;
     std::map<InputSite, SiteStatistics> m_sites;
-    std::map<InputSite, int64_t> m_tokens;
     std::map<InputSite, std::vector<double>> m_sums;
     std::vector<float> m_weighted;  // a window's inputs
 };

@@ -48,16 +48,22 @@ std::vector<float> dividedInverse(const ErrorMetric& metric) {
 
 }  // namespace
 
-SiteMetric factorSite(SiteStatistics& statistics, int groupSize, bool whole, DenseProduct& product) {
+SiteMetric factorSite(SiteStatistics& statistics, int groupSize, bool whole, DenseProduct& product,
+                      inference::cpu::ThreadPool& pool) {
     SiteMetric metric;
     metric.groupSize = groupSize;
     metric.order = statistics.order;
     for (InputBlock& block : statistics.blocks) {
-        for (int64_t first = 0; first < block.gram.size; first += groupSize) {
-            metric.groups.push_back(factorBlock(block.gram, first, groupSize));
-            if (whole) metric.groupInverses.push_back(dividedInverse(metric.groups.back()));
-        }
-        if (whole) metric.blocks.push_back({block.first, factorGram(std::move(block.gram), product)});
+        const size_t before = metric.groups.size();
+        const auto groups = static_cast<int>(block.gram.size / groupSize);
+        metric.groups.resize(before + static_cast<size_t>(groups));
+        metric.groupInverses.resize(metric.groups.size());
+        pool.parallelFor(groups, [&](int group, int) {
+            const size_t at = before + static_cast<size_t>(group);
+            metric.groups[at] = factorBlock(block.gram, int64_t{group} * groupSize, groupSize);
+            if (whole) metric.groupInverses[at] = dividedInverse(metric.groups[at]);
+        });
+        if (whole) metric.blocks.push_back({block.first, factorGram(std::move(block.gram), product, pool)});
     }
     return metric;
 }

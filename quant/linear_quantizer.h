@@ -33,7 +33,8 @@ struct SiteMetric {
     bool compensates() const;  ///< all blocks and groups have a factor
 };
 /// Takes over the Gram matrices.
-SiteMetric factorSite(SiteStatistics& statistics, int groupSize, bool whole, DenseProduct& product);
+SiteMetric factorSite(SiteStatistics& statistics, int groupSize, bool whole, DenseProduct& product,
+                      inference::cpu::ThreadPool& pool);
 
 /// Some rows of a linear layer, ready to be quantized again and again.
 struct PreparedRows {

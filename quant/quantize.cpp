@@ -363,7 +363,7 @@ class Job {
         StatisticsPlan statisticsPlan;
         statisticsPlan.windows = m_windows.count();
         statisticsPlan.window = m_windows.window;
-        statisticsPlan.heldOutWindows = std::max<int64_t>(1, m_windows.count() / 8);
+        statisticsPlan.heldOutWindows = std::max<int64_t>(1, m_windows.count() / 16);
         statisticsPlan.blocks = m_plan.blocks;
         statisticsPlan.gram = m_request.recipe.method != Method::smoothquant;
         StatisticsCollector collector(statisticsPlan, product);

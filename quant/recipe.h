@@ -20,8 +20,8 @@ struct Ingredients {
     bool gptq = true;        ///< errors answered by later inputs
     bool weights = true;     ///< errors weigh by their effect: InputWeights
     bool order = true;       ///< strong inputs are answered for first
-    bool sweeps = true;      ///< groups are quantized again given the errors of all others
-    bool joint = true;       ///< scales are judged with ranges and compensation, else by round to nearest
+    bool sweeps = true;  ///< groups are quantized again given the errors of all others, if there are tokens
+    bool joint = true;   ///< scales are judged with ranges and compensation, else by round to nearest
 };
 
 struct IngredientName {

@@ -10,6 +10,7 @@ namespace {
 // The globals of the tool: a signal handler can reach nothing else.
 std::atomic<bool> g_interrupted{false};
 std::atomic<bool> g_ended{false};  // never cleared: SIGTERM and SIGHUP are for all that the program would do
+std::atomic<bool> g_continued{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may only touch lock-free atomics");
 
 void onInterrupt(int signal) {
@@ -17,10 +18,18 @@ void onInterrupt(int signal) {
     g_interrupted.store(true);
 }
 
+void onContinue(int /*signal*/) {
+    g_continued.store(true);
+}
+
 }  // namespace
 
 const std::atomic<bool>& interrupted() {
     return g_interrupted;
+}
+
+bool continuedAgain() {
+    return g_continued.exchange(false);
 }
 
 void stopWork() {
@@ -43,6 +52,9 @@ void watchInterrupt() {
         action.sa_flags = signal == SIGHUP ? 0 : static_cast<int>(SA_RESETHAND);
         sigaction(signal, &action, nullptr);
     }
+    action.sa_handler = onContinue;
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGCONT, &action, nullptr);
 }
 
 void prepareProcess() {

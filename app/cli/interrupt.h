@@ -9,6 +9,10 @@ namespace edgechat::cli {
 /// Set by SIGINT, SIGTERM and SIGHUP. Handed to the engine as its stop flag.
 const std::atomic<bool>& interrupted();
 
+/// Whether the process was continued (SIGCONT) since the last call: it stood still for a while. Only after
+/// watchInterrupt().
+bool continuedAgain();
+
 /// Sets interrupted() as SIGINT does: stdout takes no more, so the work is for nobody.
 void stopWork();
 

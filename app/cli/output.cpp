@@ -8,6 +8,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "app/cli/interrupt.h"
+
 namespace edgechat::cli {
 namespace {
 
@@ -78,21 +80,17 @@ void Output::progress(std::string_view stage, uint64_t done, uint64_t total, std
                       std::string_view detail) {
     if (m_style == ProgressStyle::none) return;
     const Clock::time_point now = Clock::now();
+    const double seconds = std::chrono::duration<double>(now.time_since_epoch()).count();
     const bool begins = m_stage != stage;
     if (begins) {
         m_stage = stage;
-        m_stageBegin = now;
-        m_firstDone = done;
+        m_timeLeft.begin(seconds, done);
     } else if (done < total && now - m_lastShown < kProgressInterval) {
         return;
     }
     m_lastShown = now;
 
-    // What was there at the beginning (a cached prefix, a resumed file) took no time.
-    const double elapsed = std::chrono::duration<double>(now - m_stageBegin).count();
-    const double eta = done > m_firstDone && total >= done ? elapsed * static_cast<double>(total - done) /
-                                                                 static_cast<double>(done - m_firstDone)
-                                                           : -1;
+    const double eta = m_timeLeft.at(seconds, done, total, continuedAgain());
     if (m_style == ProgressStyle::json) {
         nlohmann::json line = {{"stage", stage}, {"done", done}, {"total", total}, {"unit", unit}};
         line["eta_seconds"] = eta < 0 ? nlohmann::json() : nlohmann::json(eta);

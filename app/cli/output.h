@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "app/cli/time_left.h"
 #include "inference/result.h"
 
 namespace edgechat::cli {
@@ -49,8 +50,8 @@ class Output {
     bool m_barShown = false;
     std::optional<Error> m_failure;
     std::string m_stage;
-    Clock::time_point m_stageBegin, m_lastShown;
-    uint64_t m_firstDone = 0;
+    Clock::time_point m_lastShown;
+    TimeLeft m_timeLeft;
 };
 
 /// One line without control characters: safe on a terminal and in a log.

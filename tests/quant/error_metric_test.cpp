@@ -83,7 +83,7 @@ TEST_F(Metric, isTheGramMatrixAgain) {
     for (const int64_t size : {1, 5, 127, 128, 129, 300}) {
         const Gram gram = gramOf(size, size);
         for (DenseProduct* product : {m_product.get(), m_plain.get()}) {
-            const ErrorMetric metric = factorGram(gram, *product);
+            const ErrorMetric metric = factorGram(gram, *product, m_pool);
             EXPECT_NEAR(double{metric.damping}, 0.003, 1e-6) << "no more than is needed";
             for (int64_t i = 0; i < size; ++i) {
                 for (int64_t j = 0; j < i; ++j) ASSERT_EQ(metric.row(i)[j], gram.row(j)[i]) << "H lies below";
@@ -110,13 +110,13 @@ TEST_F(Metric, ofInputsThatAreAlwaysZero) {
         for (int64_t dead = 0; dead < size; dead += 3) {
             for (int64_t i = 0; i < size; ++i) (i < dead ? gram.row(i)[dead] : gram.row(dead)[i]) = 0;
         }
-        ASSERT_NO_FATAL_FAILURE(expectFactors(factorGram(gram, *m_product), gram, 0, 3e-5));
+        ASSERT_NO_FATAL_FAILURE(expectFactors(factorGram(gram, *m_product, m_pool), gram, 0, 3e-5));
         ASSERT_NO_FATAL_FAILURE(expectFactors(factorBlock(gram, 0, 5), gram, 0, 1e-5));
     }
     Gram nothing;
     nothing.size = 140;
     nothing.values.assign(140 * 140, 0.0f);
-    ASSERT_NO_FATAL_FAILURE(expectFactors(factorGram(nothing, *m_product), nothing, 0, 1));
+    ASSERT_NO_FATAL_FAILURE(expectFactors(factorGram(nothing, *m_product, m_pool), nothing, 0, 1));
     ASSERT_NO_FATAL_FAILURE(expectFactors(factorBlock(nothing, 12, 128), nothing, 12, 1));
 }
 
@@ -124,7 +124,7 @@ TEST_F(Metric, ofFewTokens) {
     // rank 1, and rank 40 of 300
     for (const int64_t tokens : {1, 40}) {
         const Gram gram = gramOf(300, tokens);
-        ASSERT_NO_FATAL_FAILURE(expectFactors(factorGram(gram, *m_product), gram, 0, 1e-3));
+        ASSERT_NO_FATAL_FAILURE(expectFactors(factorGram(gram, *m_product, m_pool), gram, 0, 1e-3));
         ASSERT_NO_FATAL_FAILURE(expectFactors(factorBlock(gram, 100, 128), gram, 100, 1e-4));
     }
 }
@@ -137,22 +137,22 @@ TEST_F(Metric, dampsMoreWhereRoundingAsksForIt) {
     gram.values.assign(static_cast<size_t>(n * n), 0.0f);
     for (int64_t i = 0; i < n; ++i) gram.row(i)[i] = 1;
     gram.row(3)[140] = 1.05f;
-    const ErrorMetric metric = factorGram(gram, *m_product);
+    const ErrorMetric metric = factorGram(gram, *m_product, m_pool);
     EXPECT_NEAR(double{metric.damping}, 0.3, 1e-6);
     ASSERT_NO_FATAL_FAILURE(expectFactors(metric, gram, 0, 1e-5));
     // The same within the part that is factored first.
     gram.row(3)[140] = 0;
     gram.row(130)[149] = 1.05f;
     gram.row(129)[148] = 0.5f;
-    ASSERT_NO_FATAL_FAILURE(expectFactors(factorGram(gram, *m_product), gram, 0, 1e-5));
+    ASSERT_NO_FATAL_FAILURE(expectFactors(factorGram(gram, *m_product, m_pool), gram, 0, 1e-5));
     gram.row(130)[149] = gram.row(129)[148] = 0;
     gram.row(3)[100] = 1.05f;
     gram.row(7)[140] = gram.row(9)[141] = gram.row(7)[141] = 0.3f;
-    ASSERT_NO_FATAL_FAILURE(expectFactors(factorGram(gram, *m_product), gram, 0, 1e-5));
+    ASSERT_NO_FATAL_FAILURE(expectFactors(factorGram(gram, *m_product, m_pool), gram, 0, 1e-5));
     gram.row(3)[100] = gram.row(7)[140] = gram.row(9)[141] = gram.row(7)[141] = 0;
     // and one that no damping helps
     gram.row(3)[140] = 5;
-    EXPECT_EQ(factorGram(gram, *m_product).damping, 0);
+    EXPECT_EQ(factorGram(gram, *m_product, m_pool).damping, 0);
 }
 
 TEST_F(Metric, thatIsNoNumberHasNoFactor) {
@@ -162,7 +162,7 @@ TEST_F(Metric, thatIsNoNumberHasNoFactor) {
             for (const int64_t column : {int64_t{0}, size / 2, size - 1}) {
                 Gram gram = whole;
                 gram.row(0)[column] = bad;
-                EXPECT_EQ(factorGram(gram, *m_product).damping, 0) << size << " " << column;
+                EXPECT_EQ(factorGram(gram, *m_product, m_pool).damping, 0) << size << " " << column;
                 const int64_t block = std::min<int64_t>(size, 128);
                 EXPECT_EQ(factorBlock(gram, 0, block).damping == 0, column < block) << size << " " << column;
             }
@@ -173,7 +173,8 @@ TEST_F(Metric, thatIsNoNumberHasNoFactor) {
 TEST_F(Metric, isTheSameWithAnyNumberOfThreads) {
     const Gram gram = gramOf(300, 50);
     ThreadPool one(1);
-    const ErrorMetric a = factorGram(gram, *makeDenseProduct(one)), b = factorGram(gram, *m_product);
+    const ErrorMetric a = factorGram(gram, *makeDenseProduct(one), one),
+                      b = factorGram(gram, *m_product, m_pool);
     EXPECT_TRUE(a.m == b.m && a.d == b.d);
 }
 

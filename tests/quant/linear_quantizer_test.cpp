@@ -69,9 +69,9 @@ class Linear : public ::testing::Test {
 
     Outcome quantize(const LinearEffort& effort, bool ordered, int parts = 1) {
         SiteStatistics site = statistics(parts);
-        if (ordered) reorder(site, orderByStrength(site, kGroup));
+        if (ordered) reorder(site, orderByStrength(site, kGroup), m_pool);
         const std::vector<float> heldOut = site.heldOut;
-        const SiteMetric metric = factorSite(site, kGroup, true, *m_product);
+        const SiteMetric metric = factorSite(site, kGroup, true, *m_product, m_pool);
         const PreparedRows rows = m_quantizer.prepare(m_linear, allRows(), metric.order, &site);
         std::vector<float> byRow, byInput;
         for (int64_t row = 0; row < kRows; ++row) byRow.push_back(row % 2 == 0 ? 1.0f : 0.5f);
@@ -145,7 +145,7 @@ TEST_F(Linear, saysTheErrorOfWhatItStores) {
 TEST_F(Linear, answersForTheStrongInputsFirst) {
     SiteStatistics site = statistics();
     const SiteStatistics before = site;
-    reorder(site, orderByStrength(site, kGroup));
+    reorder(site, orderByStrength(site, kGroup), m_pool);
     ASSERT_EQ(site.order.size(), static_cast<size_t>(kColumns));
     std::vector<bool> seen(kColumns);
     for (int64_t p = 0; p < kColumns; ++p) {
@@ -172,6 +172,22 @@ TEST_F(Linear, answersForTheStrongInputsFirst) {
 
 /// A token of weight w counts as one of weight 1 whose inputs are sqrt(w) times as large, but for the sizes
 /// of the inputs.
+TEST_F(Linear, trustsFewTokensLess) {
+    // Two inputs and four tokens, by hand: half as much again on the diagonal.
+    const float four[] = {1, 2, -1, -1, 1, 2.5f, -1, -2};
+    StatisticsPlan plan;
+    plan.windows = 1;
+    plan.window = 4;
+    StatisticsCollector collector(plan, *m_product);
+    collector.add({InputSite::output, MatrixView(four, 4, 2), 0, {}});
+    const SiteStatistics site = collector.finish().at(InputSite::output);
+    EXPECT_EQ(site.tokens, 4);
+    const Gram& gram = site.blocks[0].gram;
+    EXPECT_FLOAT_EQ(gram.row(0)[0], 1 * 1.5f);
+    EXPECT_FLOAT_EQ(gram.row(0)[1], 7.5f / 4);
+    EXPECT_FLOAT_EQ(gram.row(1)[1], 15.25f / 4 * 1.5f);
+}
+
 TEST_F(Linear, weighsTokens) {
     std::vector<float> weights, scaled = m_inputs;
     for (int64_t t = 0; t < kWindows * kWindow; ++t) {

@@ -279,8 +279,10 @@ TEST_F(QuantizeCommand, refusals) {
     writeSource(bad, source());
     expectRefused(words(), 3, "model.layers.1.mlp.up_proj.weight");
     write("out", "something");
+    writeSource(smallSource(SmallFamily::llama), source());
     const Outcome outcome = run(words({"--restart"}));
     EXPECT_EQ(outcome.code, 3);
+    EXPECT_NE(outcome.errors.find("is there already"), std::string::npos) << "before any work";
     EXPECT_EQ(read(out()), "something");
 }
 
