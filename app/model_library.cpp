@@ -25,6 +25,7 @@ ModelEntry fromStore(const models::StoreEntry& entry) {
     model.family = familyName(entry.architecture);
     model.quantization = entry.quantization;
     model.problem = entry.problem;
+    model.repository = entry.hub.repository;
     model.warnings = entry.warnings;
     model.parameters = entry.parameters;
     model.bytes = static_cast<qint64>(entry.bytes);

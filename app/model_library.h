@@ -25,6 +25,7 @@ struct ModelEntry {
     QString name, path, family, quantization;
     QString title;         ///< what the checkpoint calls itself, may be empty
     QString problem;       ///< why it is damaged
+    QString repository;    ///< of the Hub, where it came from one
     QStringList warnings;  ///< sentences about what was odd in the checkpoint
     quint64 parameters = 0;
     qint64 bytes = 0;

@@ -20,6 +20,7 @@ Program::Program(const ProgramOptions& options, QObject* parent)
       m_history(models::historyFile()),
       m_model(m_inference, m_settings),
       m_library(m_model, m_settings),
+      m_catalog(m_library),
       m_conversations(m_history),
       m_chat(m_history, m_inference, m_model, m_settings) {
     connect(&m_history, &History::problemChanged, this, &Program::historyProblemChanged);
@@ -38,6 +39,9 @@ Program::Program(const ProgramOptions& options, QObject* parent)
         m_telemetry.endAnswer(outcome.statistics.prefillTokensPerSecond(),
                               outcome.statistics.decodeTokensPerSecond(),
                               outcome.statistics.timeToFirstToken);
+        const double rate = outcome.statistics.decodeTokensPerSecond();
+        if (rate > 0 && m_model.weightBytes() > 0)
+            m_settings.setDecodeBandwidth(rate * static_cast<double>(m_model.weightBytes()));
         updateBusy();
     });
     connect(&m_inference, &InferenceThread::began, this, &Program::updateBusy);
@@ -47,6 +51,9 @@ Program::Program(const ProgramOptions& options, QObject* parent)
     connect(&m_library, &ModelLibrary::refreshed, this, &Program::updateSwitchFacts);
     connect(&m_settings, &Settings::loadRateChanged, this, &Program::updateSwitchFacts);
     connect(&m_settings, &Settings::contextTokensChanged, this, &Program::updateSwitchFacts);
+    const auto expectSpeed = [this] { m_catalog.setDecodeBandwidth(m_settings.decodeBandwidth()); };
+    connect(&m_settings, &Settings::decodeBandwidthChanged, &m_catalog, expectSpeed);
+    expectSpeed();
     connect(&m_model, &ModelHost::modelChanged, &m_telemetry,
             [this] { m_telemetry.setModelBytes(m_model.weightBytes() + m_model.kvBytes()); });
 }
@@ -157,6 +164,10 @@ void Program::openConversation(qint64 id) {
 
 void Program::openMessage(qint64 conversationId, qint64 messageId) {
     m_chat.open(conversationId, messageId);
+}
+
+void Program::measureFits() {
+    m_catalog.measure(static_cast<uint64_t>(m_model.weightBytes() + m_model.kvBytes()));
 }
 
 void Program::copyText(const QString& text) {

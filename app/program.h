@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 
+#include "app/catalog_list.h"
 #include "app/chat/chat_session.h"
 #include "app/chat/conversation_list.h"
 #include "app/model_host.h"
@@ -31,6 +32,7 @@ class Program : public QObject {
     Q_PROPERTY(edgechat::app::ChatSession* chat READ chat CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::ModelHost* model READ model CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::ModelLibrary* library READ library CONSTANT FINAL)
+    Q_PROPERTY(edgechat::app::CatalogList* catalog READ catalog CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::Telemetry* telemetry READ telemetry CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::Settings* settings READ settings CONSTANT FINAL)
     Q_PROPERTY(QString historyProblem READ historyProblem NOTIFY historyProblemChanged FINAL)
@@ -46,6 +48,7 @@ class Program : public QObject {
     ChatSession* chat() { return &m_chat; }
     ModelHost* model() { return &m_model; }
     ModelLibrary* library() { return &m_library; }
+    CatalogList* catalog() { return &m_catalog; }
     Telemetry* telemetry() { return &m_telemetry; }
     Settings* settings() { return &m_settings; }
     QString historyProblem() const;
@@ -62,6 +65,8 @@ class Program : public QObject {
     /// Opens the conversation where this message is; 0: where it ends.
     Q_INVOKABLE void openMessage(qint64 conversationId, qint64 messageId);
     Q_INVOKABLE void copyText(const QString& text);
+    /// Asks the machine what is free for models that are not here yet.
+    Q_INVOKABLE void measureFits();
 
     /// Opens the history and loads the first model. Returns at once.
     void start();
@@ -83,6 +88,7 @@ class Program : public QObject {
     Telemetry m_telemetry;
     ModelHost m_model;
     ModelLibrary m_library;
+    CatalogList m_catalog;
     ConversationList m_conversations;
     ChatSession m_chat;
     std::map<QString, double> m_prefillRates;  ///< tokens per second, by model

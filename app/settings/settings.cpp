@@ -206,6 +206,14 @@ void Settings::setLastModel(const QString& path) {
     if (store("models/last", path, lastModel())) Q_EMIT lastModelChanged();
 }
 
+double Settings::decodeBandwidth() const {
+    return number("measured/decodeBandwidth", 0, 0, 1e13);
+}
+
+void Settings::setDecodeBandwidth(double bytesPerSecond) {
+    if (store("measured/decodeBandwidth", bytesPerSecond, decodeBandwidth())) Q_EMIT decodeBandwidthChanged();
+}
+
 double Settings::loadRate() const {
     return number("measured/loadRate", 0, 0, 1e12);
 }

@@ -79,6 +79,9 @@ class Settings : public QObject {
     void setSeed(qint64 seed);
     QString lastModel() const;
     void setLastModel(const QString& path);
+    /// Bytes of weights per second that the last answer was decoded at; 0: there was none yet.
+    double decodeBandwidth() const;
+    void setDecodeBandwidth(double bytesPerSecond);
     double loadRate() const;  ///< bytes per second of the last load of a model; 0: none was measured yet
     void setLoadRate(double bytesPerSecond);
     bool sidebarVisible() const;
@@ -117,6 +120,7 @@ class Settings : public QObject {
     void seedChanged();
     void lastModelChanged();
     void loadRateChanged();
+    void decodeBandwidthChanged();
     void sidebarVisibleChanged();
     void windowGeometryChanged();
     void windowMaximizedChanged();

@@ -12,10 +12,15 @@ Item {
     required property Program program
     property bool sidebarShown: true
     readonly property ModelLibrary library: program.library
+    readonly property CatalogList catalog: program.catalog
     signal importRequested
     signal importFolderRequested
     signal sidebarToggled
     signal chatRequested
+    signal getRequested(repository: string)
+
+    onVisibleChanged: if (visible) program.measureFits()
+    Component.onCompleted: if (visible) program.measureFits()
 
     ColumnLayout {
         id: top
@@ -141,38 +146,99 @@ Item {
 
         footer: Item {
             width: list.width
-            implicitHeight: hint.implicitHeight + Theme.space5
+            implicitHeight: foot.implicitHeight + Theme.space5
 
-            Rectangle {
-                id: hint
+            ColumnLayout {
+                id: foot
                 x: Math.round((parent.width - width) / 2)
-                y: Theme.space3
+                y: Theme.space5
                 width: list.column
-                implicitHeight: hintColumn.implicitHeight + 2 * Theme.space4
-                radius: Theme.radiusCard
-                color: Theme.sidebar
+                spacing: Theme.space3
 
-                ColumnLayout {
-                    id: hintColumn
-                    x: Theme.space4
-                    y: Theme.space4
-                    width: parent.width - 2 * Theme.space4
-                    spacing: Theme.space1
-                    Text {
+                RowLayout {
+                    Layout.fillWidth: true
+                    spacing: Theme.space3
+                    Label {
                         Layout.fillWidth: true
-                        text: list.count === 0 ? qsTr("No model is installed yet") : qsTr("Add a model")
-                        color: Theme.text
-                        font.pixelSize: Theme.fontBase
+                        text: qsTr("More models")
+                        font.pixelSize: Theme.fontMessage
                         font.weight: Font.DemiBold
+                        Accessible.role: Accessible.Heading
+                    }
+                    Switch {
+                        id: fitting
+                        text: qsTr("Only what fits into the memory")
+                        checked: page.catalog.onlyFitting
+                        onToggled: page.catalog.onlyFitting = checked
                     }
                     Text {
-                        Layout.fillWidth: true
-                        text: qsTr("Drag it onto this window or import it: a .gguf file, or a Hugging Face folder with config.json and .safetensors files (LLaMA, Mistral and Falcon families). It is checked whole before it is added. The command \u201Cmake run\u201D fetches a small starter model by itself.")
+                        text: qsTr("only what fits")
                         color: Theme.secondary
                         font.pixelSize: Theme.fontBase
-                        lineHeight: 1.12
-                        wrapMode: Text.Wrap
-                        textFormat: Text.PlainText
+                        TapHandler { onTapped: page.catalog.onlyFitting = !page.catalog.onlyFitting }
+                    }
+                    SearchField {
+                        objectName: "catalogSearch"
+                        Layout.preferredWidth: Math.min(200, list.column / 3)
+                        placeholderText: qsTr("Search")
+                        text: page.catalog.filter
+                        onTextEdited: page.catalog.filter = text
+                        onCleared: page.catalog.filter = ""
+                    }
+                }
+                Text {
+                    Layout.fillWidth: true
+                    visible: page.catalog.count === 0
+                    text: page.catalog.filter.length > 0 ? qsTr("No model of the catalog matches \u201C%1\u201D.").arg(page.catalog.filter)
+                        : page.catalog.onlyFitting ? qsTr("No model of the catalog fits into the memory that is free now.")
+                        : qsTr("All models of the catalog are here.")
+                    color: Theme.secondary
+                    font.pixelSize: Theme.fontBase
+                    wrapMode: Text.Wrap
+                    textFormat: Text.PlainText
+                }
+                Repeater {
+                    model: page.catalog
+
+                    CatalogCard {
+                        id: catalogCard
+                        Layout.fillWidth: true
+                        memoryAvailable: page.catalog.memoryAvailable
+                        diskAvailable: page.catalog.diskAvailable
+                        fitAt: context => page.catalog.fitAt(catalogCard.catalogId, context)
+                        onGetRequested: page.getRequested(repository)
+                    }
+                }
+
+                Rectangle {
+                    id: hint
+                    Layout.fillWidth: true
+                    implicitHeight: hintColumn.implicitHeight + 2 * Theme.space4
+                    radius: Theme.radiusCard
+                    color: Theme.sidebar
+
+                    ColumnLayout {
+                        id: hintColumn
+                        x: Theme.space4
+                        y: Theme.space4
+                        width: parent.width - 2 * Theme.space4
+                        spacing: Theme.space1
+                        Text {
+                            Layout.fillWidth: true
+                            text: list.count === 0 ? qsTr("No model is installed yet") : qsTr("Add a model")
+                            color: Theme.text
+                            font.pixelSize: Theme.fontBase
+                            font.weight: Font.DemiBold
+                        }
+                        Text {
+                            Layout.fillWidth: true
+                            text: qsTr("Drag it onto this window or import it: a .gguf file, or a Hugging Face folder with config.json and .safetensors files (LLaMA, Mistral and Falcon families). It is checked whole before it is added. The command \u201Cmake run\u201D fetches a small starter model by itself.")
+                            color: Theme.secondary
+                            font.pixelSize: Theme.fontBase
+                            lineHeight: 1.12
+                            wrapMode: Text.Wrap
+                            textFormat: Text.PlainText
+                        }
                     }
                 }
             }

@@ -1,0 +1,199 @@
+#include "app/catalog_list.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "app/format.h"
+#include "app/model_library.h"
+#include "app/model_problem.h"
+#include "inference/model/memory_plan.h"
+#include "models/paths.h"
+
+namespace edgechat::app {
+
+CatalogList::CatalogList(ModelLibrary& library, QObject* parent)
+    : QAbstractListModel(parent), m_library(library) {
+    Result<std::vector<models::CatalogEntry>> catalog = models::builtInCatalog();
+    // A test reads the catalog that is built in: it is there.
+    if (!catalog) return;
+    for (models::CatalogEntry& entry : *catalog) {
+        Model model;
+        quant::Recipe recipe;
+        recipe.groupSize = entry.groupSize;
+        Result<models::PlannedModel> plan = models::planModel(entry.modelFiles(), entry.config, {}, recipe);
+        if (plan) {
+            model.plan = std::move(*plan);
+        } else {
+            model.problem = modelProblem(plan.error(), entry.name).what;
+        }
+        model.entry = std::move(entry);
+        m_models.push_back(std::move(model));
+    }
+    connect(&library, &ModelLibrary::refreshed, this, &CatalogList::showWhatMatches);
+    showWhatMatches();
+}
+
+int CatalogList::rowCount(const QModelIndex& parent) const {
+    return parent.isValid() ? 0 : count();
+}
+
+QVariant CatalogList::data(const QModelIndex& index, int role) const {
+    if (!checkIndex(index, CheckIndexOption::IndexIsValid | CheckIndexOption::ParentIsInvalid)) return {};
+    const Model& model = m_models[m_shown[static_cast<size_t>(index.row())]];
+    const models::CatalogEntry& entry = model.entry;
+    const auto bytes = [](uint64_t count) { return QVariant(static_cast<double>(count)); };
+    switch (role) {
+        case IdRole:
+            return entry.id;
+        case Qt::DisplayRole:
+        case NameRole:
+            return entry.name;
+        case FamilyRole:
+            return familyName(entry.family);
+        case RepositoryRole:
+            return entry.repository;
+        case GoodAtRole:
+            return entry.goodAt;
+        case ParametersTextRole:
+            return parameterText(entry.parameters);
+        case DownloadBytesRole:
+            return bytes(entry.downloadBytes);
+        case LicenceNameRole:
+            return entry.licence.name;
+        case LicenceUrlRole:
+            return entry.licence.url;
+        case GatedRole:
+            return entry.gate != models::Gate::none;
+        case BadgeRole:
+            return entry.badge;
+        case ContextRole:
+            return model.fit.context;
+        case WeightsBytesRole:
+            return bytes(model.fit.weights);
+        case ContextBytesRole:
+            return bytes(model.fit.kv + model.fit.scratch);
+        case RuntimeBytesRole:
+            return bytes(model.fit.runtime);
+        case FitsRole:
+            return model.plan && model.fit.fits();
+        case LargestContextRole:
+            return model.fit.largestContext;
+        case DiskNeededRole:
+            return bytes(model.disk.needed());
+        case DiskFitsRole:
+            return model.disk.fits();
+        case RateRole:
+            return model.fit.weights > 0 ? m_bandwidth / static_cast<double>(model.fit.weights) : 0.0;
+        case ProblemRole:
+            return model.problem;
+        default:
+            return {};
+    }
+}
+
+QHash<int, QByteArray> CatalogList::roleNames() const {
+    return {{IdRole, "catalogId"},
+            {NameRole, "name"},
+            {FamilyRole, "family"},
+            {RepositoryRole, "repository"},
+            {GoodAtRole, "goodAt"},
+            {ParametersTextRole, "parametersText"},
+            {DownloadBytesRole, "downloadBytes"},
+            {LicenceNameRole, "licenceName"},
+            {LicenceUrlRole, "licenceUrl"},
+            {GatedRole, "gated"},
+            {BadgeRole, "badge"},
+            {ContextRole, "context"},
+            {WeightsBytesRole, "weightsBytes"},
+            {ContextBytesRole, "contextBytes"},
+            {RuntimeBytesRole, "runtimeBytes"},
+            {FitsRole, "fits"},
+            {LargestContextRole, "largestContext"},
+            {DiskNeededRole, "diskNeeded"},
+            {DiskFitsRole, "diskFits"},
+            {RateRole, "rate"},
+            {ProblemRole, "problem"}};
+}
+
+void CatalogList::setFilter(const QString& filter) {
+    if (filter == m_filter) return;
+    m_filter = filter;
+    Q_EMIT filterChanged();
+    showWhatMatches();
+}
+
+void CatalogList::setOnlyFitting(bool only) {
+    if (only == m_onlyFitting) return;
+    m_onlyFitting = only;
+    Q_EMIT filterChanged();
+    showWhatMatches();
+}
+
+QVariantMap CatalogList::fitAt(const QString& id, int context) const {
+    for (const Model& model : m_models) {
+        if (model.entry.id != id || !model.plan) continue;
+        const models::MemoryFit fit =
+            models::memoryFit(*model.plan, context, inference::KvKind::fp16, m_memory);
+        return {{QStringLiteral("contextBytes"), static_cast<double>(fit.kv + fit.scratch)},
+                {QStringLiteral("fits"), fit.fits()}};
+    }
+    return {};
+}
+
+void CatalogList::measure(uint64_t released) {
+    const uint64_t memory = inference::availableMemory() + released;
+    const uint64_t disk = models::freeDiskBytes(models::modelsFolder());
+    if (memory == m_memory && disk == m_disk) return;
+    m_memory = memory;
+    m_disk = disk;
+    measureFits();
+    Q_EMIT machineChanged();
+    if (m_onlyFitting) showWhatMatches();
+}
+
+void CatalogList::setDecodeBandwidth(double bytesPerSecond) {
+    if (bytesPerSecond == m_bandwidth) return;
+    m_bandwidth = bytesPerSecond;
+    if (count() > 0) Q_EMIT dataChanged(index(0), index(count() - 1), {RateRole});
+}
+
+void CatalogList::measureFits() {
+    for (Model& model : m_models) {
+        if (!model.plan) continue;
+        model.fit =
+            models::memoryFit(*model.plan, model.entry.context, inference::KvKind::fp16, m_memory);
+        model.disk = models::diskFit(*model.plan, m_disk);
+    }
+    if (count() > 0) Q_EMIT dataChanged(index(0), index(count() - 1));
+}
+
+bool CatalogList::matches(const Model& model) const {
+    const models::CatalogEntry& entry = model.entry;
+    if (m_onlyFitting && m_memory > 0 && !(model.plan && model.fit.fits())) return false;
+    for (const ModelEntry& here : m_library.entries()) {
+        const bool same = here.repository == entry.repository ||
+                          (entry.awq && here.repository == entry.awq->repository);
+        if (same && !here.damaged) return false;
+    }
+    const QStringList words = m_filter.split(u' ', Qt::SkipEmptyParts);
+    return std::all_of(words.begin(), words.end(), [&](const QString& word) {
+        return entry.name.contains(word, Qt::CaseInsensitive) ||
+               entry.repository.contains(word, Qt::CaseInsensitive) ||
+               entry.goodAt.contains(word, Qt::CaseInsensitive) ||
+               familyName(entry.family).contains(word, Qt::CaseInsensitive);
+    });
+}
+
+void CatalogList::showWhatMatches() {
+    std::vector<size_t> shown;
+    for (size_t i = 0; i < m_models.size(); ++i) {
+        if (matches(m_models[i])) shown.push_back(i);
+    }
+    if (shown == m_shown) return;
+    beginResetModel();
+    m_shown = std::move(shown);
+    endResetModel();
+    Q_EMIT countChanged();
+}
+
+}  // namespace edgechat::app
