@@ -160,8 +160,7 @@ void CatalogList::setDecodeBandwidth(double bytesPerSecond) {
 void CatalogList::measureFits() {
     for (Model& model : m_models) {
         if (!model.plan) continue;
-        model.fit =
-            models::memoryFit(*model.plan, model.entry.context, inference::KvKind::fp16, m_memory);
+        model.fit = models::memoryFit(*model.plan, model.entry.context, inference::KvKind::fp16, m_memory);
         model.disk = models::diskFit(*model.plan, m_disk);
     }
     if (count() > 0) Q_EMIT dataChanged(index(0), index(count() - 1));
@@ -171,8 +170,8 @@ bool CatalogList::matches(const Model& model) const {
     const models::CatalogEntry& entry = model.entry;
     if (m_onlyFitting && m_memory > 0 && !(model.plan && model.fit.fits())) return false;
     for (const ModelEntry& here : m_library.entries()) {
-        const bool same = here.repository == entry.repository ||
-                          (entry.awq && here.repository == entry.awq->repository);
+        const bool same =
+            here.repository == entry.repository || (entry.awq && here.repository == entry.awq->repository);
         if (same && !here.damaged) return false;
     }
     const QStringList words = m_filter.split(u' ', Qt::SkipEmptyParts);

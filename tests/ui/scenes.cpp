@@ -98,6 +98,46 @@ void fillLibrary(Program& program, bool loaded) {
          model("Llama-3.2-1B-Instruct", "1.2B", "Q4_0", "773 MB", false, true)});
 }
 
+QVariantMap offer(const char* name, const char* family, const char* goodAt, const char* parameters,
+                  double download, const char* licence, double weights, double rest, bool gated,
+                  const char* badge = "") {
+    const double available = 6.1e9;
+    return {{QStringLiteral("catalogId"), QString::fromUtf8(name)},
+            {QStringLiteral("name"), QString::fromUtf8(name)},
+            {QStringLiteral("family"), QString::fromUtf8(family)},
+            {QStringLiteral("repository"), QStringLiteral("org/") + QString::fromUtf8(name)},
+            {QStringLiteral("goodAt"), QString::fromUtf8(goodAt)},
+            {QStringLiteral("parametersText"), QString::fromUtf8(parameters)},
+            {QStringLiteral("downloadBytes"), download},
+            {QStringLiteral("licenceName"), QString::fromUtf8(licence)},
+            {QStringLiteral("licenceUrl"), QStringLiteral("https://example.org/licence")},
+            {QStringLiteral("gated"), gated},
+            {QStringLiteral("badge"), QString::fromUtf8(badge)},
+            {QStringLiteral("context"), 4096},
+            {QStringLiteral("weightsBytes"), weights},
+            {QStringLiteral("contextBytes"), rest},
+            {QStringLiteral("runtimeBytes"), 1.2e8},
+            {QStringLiteral("fits"), weights + rest < available},
+            {QStringLiteral("largestContext"), weights + rest < available ? 8192 : 0},
+            {QStringLiteral("diskNeeded"), download + weights},
+            {QStringLiteral("diskFits"), download + weights < 11.3e9},
+            {QStringLiteral("rate"), weights > 1e9 ? 26e9 / weights : 0.0},
+            {QStringLiteral("problem"), QString()}};
+}
+
+void fillCatalog(Program& program) {
+    program.catalog()->setRows(
+        {offer("TinyLlama 1.1B Chat", "LLaMA", "Short conversations in English on small machines.", "1.1B",
+               2.2e9, "Apache License 2.0", 6.4e8, 1.8e8, false),
+         offer("Mistral 7B Instruct v0.3", "Mistral",
+               "Conversation, summaries and code; the best all-rounder of its size.", "7.2B", 14.5e9,
+               "Apache License 2.0", 4.2e9, 7.1e8, false),
+         offer("Llama 2 7B Chat", "LLaMA", "Friendly conversation in English.", "6.7B", 13.5e9,
+               "Llama 2 Community License", 3.9e9, 2.6e9, true, "tight"),
+         offer("Llama 3.1 8B Instruct", "LLaMA", "Conversation and reasoning in many languages.", "8.0B",
+               16.1e9, "Llama 3.1 Community License", 5.5e9, 8.9e8, true, "advanced")});
+}
+
 QVariantMap with(QVariantMap model, const QVariantMap& changes) {
     for (auto change = changes.begin(); change != changes.end(); ++change)
         model[change.key()] = change.value();
@@ -226,7 +266,8 @@ QStringList sceneNames() {
             QStringLiteral("models-families"),  QStringLiteral("models-details"),
             QStringLiteral("models-importing"), QStringLiteral("models-gptq"),
             QStringLiteral("models-pickle"),    QStringLiteral("unsupported"),
-            QStringLiteral("part-missing")};
+            QStringLiteral("part-missing"),     QStringLiteral("models-catalog"),
+            QStringLiteral("models-offer")};
 }
 
 void setScene(Program& program, const QString& name) {
@@ -288,6 +329,10 @@ void setScene(Program& program, const QString& name) {
     if (name == u"no-template" || name == u"odd-template") {
         setCompletion(program, name == u"odd-template");
         return;
+    }
+    if (name == u"models-catalog" || name == u"models-offer") {
+        fillCatalog(program);
+        program.library()->setRows({program.library()->row(0)});
     }
     if (name == u"models-families" || name == u"models-details") fillFamilies(program);
     if (name == u"models-importing") {

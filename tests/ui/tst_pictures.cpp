@@ -93,6 +93,12 @@ void PicturesTest::everySceneHasAFace() {
         if (scene == u"deleted") program.conversations()->remove(2);
         if (scene == u"conversation")
             QTest::mouseMove(window, QPoint(size.width() / 2 + 100, size.height() / 2));
+        if (scene == u"models-offer") {
+            QTest::qWait(60);
+            auto* button = window->findChild<QObject*>(QStringLiteral("catalogDetailsButton"));
+            QVERIFY(button);
+            QMetaObject::invokeMethod(button, "clicked");
+        }
         if (scene == u"models-details") {
             QTest::qWait(60);  // until all cards are made
             openDetails(window->contentItem());

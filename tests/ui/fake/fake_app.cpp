@@ -85,6 +85,27 @@ ModelLibrary::ModelLibrary()
                 "inStore", "loaded", "damaged", "problem", "context", "fileCount", "warnings", "switchCost",
                 "switchWarning"}) {}
 
+CatalogList::CatalogList()
+    : RowModel({"catalogId",      "name",           "family",       "repository",   "goodAt",
+                "parametersText", "downloadBytes",  "licenceName",  "licenceUrl",   "gated",
+                "badge",          "context",        "weightsBytes", "contextBytes", "runtimeBytes",
+                "fits",           "largestContext", "diskNeeded",   "diskFits",     "rate",
+                "problem"}) {}
+
+QVariantMap CatalogList::fitAt(const QString& id, int context) const {
+    for (int i = 0; i < count(); ++i) {
+        const QVariantMap entry = row(i);
+        if (entry[QStringLiteral("catalogId")] != id) continue;
+        const double perToken =
+            entry[QStringLiteral("contextBytes")].toDouble() / entry[QStringLiteral("context")].toDouble();
+        const double bytes = perToken * context;
+        return {{QStringLiteral("contextBytes"), bytes},
+                {QStringLiteral("fits"),
+                 entry[QStringLiteral("weightsBytes")].toDouble() + bytes < m_memoryAvailable}};
+    }
+    return {};
+}
+
 void ModelLibrary::remove(const QString& name) {
     m_removedName = name;
     m_canUndoRemove = true;

@@ -235,6 +235,28 @@ class ModelLibrary : public RowModel {
     bool m_importing = false, m_canUndoRemove = false;
 };
 
+class CatalogList : public RowModel {
+    Q_OBJECT
+    QML_ELEMENT
+    QML_UNCREATABLE("fake")
+    Q_PROPERTY(QString filter MEMBER m_filter NOTIFY changed FINAL)
+    Q_PROPERTY(bool onlyFitting MEMBER m_onlyFitting NOTIFY changed FINAL)
+    Q_PROPERTY(double memoryAvailable MEMBER m_memoryAvailable NOTIFY changed FINAL)
+    Q_PROPERTY(double diskAvailable MEMBER m_diskAvailable NOTIFY changed FINAL)
+
+  public:
+    CatalogList();
+    Q_INVOKABLE QVariantMap fitAt(const QString& id, int context) const;
+
+  Q_SIGNALS:
+    void changed();
+
+  private:
+    QString m_filter;
+    bool m_onlyFitting = false;
+    double m_memoryAvailable = 6.1e9, m_diskAvailable = 11.3e9;
+};
+
 class Telemetry : public QObject {
     Q_OBJECT
     QML_ELEMENT
@@ -317,6 +339,7 @@ class Program : public QObject {
     Q_PROPERTY(edgechat::fake::ChatSession* chat READ chat CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::ModelHost* model READ model CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::ModelLibrary* library READ library CONSTANT FINAL)
+    Q_PROPERTY(edgechat::fake::CatalogList* catalog READ catalog CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::Telemetry* telemetry READ telemetry CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::Settings* settings READ settings CONSTANT FINAL)
     Q_PROPERTY(QString historyProblem MEMBER m_historyProblem NOTIFY changed FINAL)
@@ -332,6 +355,7 @@ class Program : public QObject {
     ChatSession* chat() { return &m_chat; }
     ModelHost* model() { return &m_model; }
     ModelLibrary* library() { return &m_library; }
+    CatalogList* catalog() { return &m_catalog; }
     Telemetry* telemetry() { return &m_telemetry; }
     Settings* settings() { return &m_settings; }
     QString version() const { return QStringLiteral("0.1.0"); }
@@ -341,6 +365,7 @@ class Program : public QObject {
     Q_INVOKABLE void newChat() { setProperty("newChats", m_newChats + 1); }
     Q_INVOKABLE void openConversation(qint64 id) { setProperty("opened", id); }
     Q_INVOKABLE void openMessage(qint64 id, qint64) { openConversation(id); }
+    Q_INVOKABLE void measureFits() {}
     Q_INVOKABLE void copyText(const QString& text) { setProperty("copied", text); }
 
   Q_SIGNALS:
@@ -351,6 +376,7 @@ class Program : public QObject {
     ChatSession m_chat;
     ModelHost m_model;
     ModelLibrary m_library;
+    CatalogList m_catalog;
     Telemetry m_telemetry;
     Settings m_settings;
     QString m_historyProblem, m_historyProblemFix, m_historyProblemDetails, m_copied;
