@@ -4,6 +4,8 @@
 #include <QGuiApplication>
 #include <QTimer>
 
+#include "app/notification.h"
+#include "models/hub/token.h"
 #include "models/paths.h"
 
 namespace edgechat::app {
@@ -11,6 +13,12 @@ namespace {
 
 constexpr int kBinDays = 30;
 constexpr int kHousekeepingMilliseconds = 5000;  // after start, when the window has long been drawn
+
+/// An environment that names no possible Hub leaves the public one, and `pull` says what is wrong with it.
+models::hub::Settings hubSettings() {
+    Result<models::hub::Settings> settings = models::hub::Settings::fromEnvironment();
+    return settings ? *settings : models::hub::Settings();
+}
 
 }  // namespace
 
@@ -21,8 +29,17 @@ Program::Program(const ProgramOptions& options, QObject* parent)
       m_model(m_inference, m_settings),
       m_library(m_model, m_settings),
       m_catalog(m_library),
+      m_jobService(models::jobs::RunnerOptions::standard(hubSettings())),
+      m_jobs(m_jobService),
       m_conversations(m_history),
       m_chat(m_history, m_inference, m_model, m_settings) {
+    connect(&m_jobs, &JobList::arrived, &m_library, &ModelLibrary::refresh);
+    connect(&m_jobs, &JobList::arrived, this,
+            [](const QString& name) { notify(tr("%1 is ready").arg(name), tr("It can be chatted with.")); });
+    connect(&m_jobs, &JobList::failed, this, [](const QString& title, const QString& problem) {
+        notify(tr("%1 has stopped").arg(title), problem);
+    });
+    readHubToken();
     connect(&m_history, &History::problemChanged, this, &Program::historyProblemChanged);
     connect(&m_chat, &ChatSession::conversationTouched, &m_conversations, &ConversationList::touch);
     connect(&m_chat, &ChatSession::conversationIdChanged, &m_conversations,
@@ -164,6 +181,17 @@ void Program::openConversation(qint64 id) {
 
 void Program::openMessage(qint64 conversationId, qint64 messageId) {
     m_chat.open(conversationId, messageId);
+}
+
+void Program::readHubToken() {
+    const models::hub::Settings settings = hubSettings();
+    if (!settings.token.isEmpty()) return;
+    models::hub::TokenStore(models::configFolder())
+        .read(settings.endpoint.host(), [this, settings](const Result<models::hub::Token>& token) mutable {
+            if (!token || token->isEmpty()) return;
+            settings.token = *token;
+            m_jobService.setHub(settings);
+        });
 }
 
 void Program::measureFits() {

@@ -11,6 +11,7 @@
 #include "app/catalog_list.h"
 #include "app/chat/chat_session.h"
 #include "app/chat/conversation_list.h"
+#include "app/job_list.h"
 #include "app/model_host.h"
 #include "app/model_library.h"
 #include "app/settings/settings.h"
@@ -33,6 +34,7 @@ class Program : public QObject {
     Q_PROPERTY(edgechat::app::ModelHost* model READ model CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::ModelLibrary* library READ library CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::CatalogList* catalog READ catalog CONSTANT FINAL)
+    Q_PROPERTY(edgechat::app::JobList* jobs READ jobs CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::Telemetry* telemetry READ telemetry CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::Settings* settings READ settings CONSTANT FINAL)
     Q_PROPERTY(QString historyProblem READ historyProblem NOTIFY historyProblemChanged FINAL)
@@ -49,6 +51,7 @@ class Program : public QObject {
     ModelHost* model() { return &m_model; }
     ModelLibrary* library() { return &m_library; }
     CatalogList* catalog() { return &m_catalog; }
+    JobList* jobs() { return &m_jobs; }
     Telemetry* telemetry() { return &m_telemetry; }
     Settings* settings() { return &m_settings; }
     QString historyProblem() const;
@@ -78,6 +81,7 @@ class Program : public QObject {
 
   private:
     void updateBusy();
+    void readHubToken();
     void readPrefillRates();
     void updateSwitchFacts();
 
@@ -89,6 +93,8 @@ class Program : public QObject {
     ModelHost m_model;
     ModelLibrary m_library;
     CatalogList m_catalog;
+    models::jobs::JobService m_jobService;
+    JobList m_jobs;
     ConversationList m_conversations;
     ChatSession m_chat;
     std::map<QString, double> m_prefillRates;  ///< tokens per second, by model

@@ -138,6 +138,55 @@ void fillCatalog(Program& program) {
                16.1e9, "Llama 3.1 Community License", 5.5e9, 8.9e8, true, "advanced")});
 }
 
+QVariantMap job(double id, const char* title, const char* stage, const char* detail, double share) {
+    return {{QStringLiteral("jobId"), id},
+            {QStringLiteral("title"), QString::fromUtf8(title)},
+            {QStringLiteral("repository"), QStringLiteral("org/") + QString::fromUtf8(title)},
+            {QStringLiteral("stageText"), QString::fromUtf8(stage)},
+            {QStringLiteral("detail"), QString::fromUtf8(detail)},
+            {QStringLiteral("share"), share},
+            {QStringLiteral("paused"), false},
+            {QStringLiteral("running"), true},
+            {QStringLiteral("done"), false},
+            {QStringLiteral("failed"), false},
+            {QStringLiteral("problem"), QString()},
+            {QStringLiteral("fix"), QString()},
+            {QStringLiteral("page"), QString()},
+            {QStringLiteral("wantsToken"), false},
+            {QStringLiteral("storedName"), QString()}};
+}
+
+QVariantMap ended(QVariantMap job, const char* state) {
+    job[QStringLiteral("running")] = false;
+    job[QString::fromUtf8(state)] = true;
+    return job;
+}
+
+/// Every state that a job can be in.
+void fillJobs(Program& program) {
+    QVariantMap gated = ended(job(3, "Llama-2-7b-chat-hf", "Stopped", "", 0), "failed");
+    gated[QStringLiteral("problem")] =
+        QStringLiteral("meta-llama/Llama-2-7b-chat-hf is given out to accounts that accepted its licence.");
+    gated[QStringLiteral("fix")] = QStringLiteral(
+        "Make an account, accept the licence on its page, and make an access token there. It is kept on this "
+        "machine and sent to that Hub alone.");
+    gated[QStringLiteral("page")] = QStringLiteral("https://example.org/page");
+    gated[QStringLiteral("wantsToken")] = true;
+    QVariantMap full = ended(job(4, "Mistral-7B-Instruct-v0.3", "Stopped", "", 0), "failed");
+    full[QStringLiteral("problem")] = QStringLiteral("The disk is full: 9.1 GB are needed, 2.4 GB are free.");
+    full[QStringLiteral("fix")] =
+        QStringLiteral("Make room on the disk, then try again. What has come is kept.");
+    QVariantMap paused = job(5, "falcon-7b-instruct", "Paused", "9.8 GB of 14.4 GB", 0.68);
+    paused[QStringLiteral("running")] = false;
+    paused[QStringLiteral("paused")] = true;
+    program.jobs()->setRows(
+        {job(1, "TinyLlama-1.1B-Chat-v1.0", "Downloading",
+             "1.2 GB of 2.2 GB  \u00B7  24 MB/s  \u00B7  41 s left", 0.55),
+         job(2, "SmolLM2-1.7B-Instruct", "Quantizing to 4 bits", "layer 9 of 24  \u00B7  7 min left", 0.34),
+         paused, gated, full,
+         ended(job(6, "SmolLM2-360M-Instruct", "Ready", "SmolLM2-360M-Instruct", 1), "done")});
+}
+
 QVariantMap with(QVariantMap model, const QVariantMap& changes) {
     for (auto change = changes.begin(); change != changes.end(); ++change)
         model[change.key()] = change.value();
@@ -267,7 +316,7 @@ QStringList sceneNames() {
             QStringLiteral("models-importing"), QStringLiteral("models-gptq"),
             QStringLiteral("models-pickle"),    QStringLiteral("unsupported"),
             QStringLiteral("part-missing"),     QStringLiteral("models-catalog"),
-            QStringLiteral("models-offer")};
+            QStringLiteral("models-offer"),     QStringLiteral("models-jobs")};
 }
 
 void setScene(Program& program, const QString& name) {
@@ -333,6 +382,10 @@ void setScene(Program& program, const QString& name) {
     if (name == u"models-catalog" || name == u"models-offer") {
         fillCatalog(program);
         program.library()->setRows({program.library()->row(0)});
+    }
+    if (name == u"models-jobs") {
+        fillJobs(program);
+        fillCatalog(program);
     }
     if (name == u"models-families" || name == u"models-details") fillFamilies(program);
     if (name == u"models-importing") {

@@ -46,7 +46,7 @@ Card {
             Layout.fillWidth: true
             text: card.installed
                 ? qsTr("No model is loaded. Pick one of those that are installed; it stays in memory until you unload it.")
-                : qsTr("EdgeChat needs a model: a file that ends in .gguf, or a Hugging Face folder with .safetensors files. Drag it onto this window or choose it here. Nothing you write leaves this machine.")
+                : qsTr("EdgeChat needs a model. Get one that fits this machine, or drag a file that ends in .gguf, or a Hugging Face folder with .safetensors files, onto this window. Nothing you write leaves this machine.")
             color: Theme.secondary
             font.pixelSize: Theme.fontBase
             lineHeight: 1.12
@@ -66,7 +66,14 @@ Card {
                 onClicked: card.switcherRequested()
             }
             Button {
-                kind: card.installed ? Button.Secondary : Button.Primary
+                objectName: "getModelButton"
+                visible: !card.installed
+                kind: Button.Primary
+                text: qsTr("Get a model\u2026")
+                iconName: "model"
+                onClicked: card.modelsPageRequested()
+            }
+            Button {
                 text: card.program.library.importing ? qsTr("Checking the file\u2026") : qsTr("Choose a file\u2026")
                 enabled: !card.program.library.importing
                 iconName: "import"
@@ -78,16 +85,6 @@ Card {
                 iconName: "folder"
                 onClicked: card.importFolderRequested()
             }
-        }
-        Text {
-            Layout.fillWidth: true
-            visible: !card.installed
-            text: qsTr("No model at hand? Close the window and start EdgeChat with \u201Cmake run\u201D: it fetches a small starter model (98 MB) and checks it.")
-            color: Theme.secondary
-            font.pixelSize: Theme.fontSmall
-            lineHeight: 1.12
-            wrapMode: Text.Wrap
-            textFormat: Text.PlainText
         }
     }
 }

@@ -22,8 +22,8 @@ Rectangle {
     readonly property real secondWidth: Math.round(width * Math.max(0, Math.min(1 - Math.min(1, first), second)))
 
     Rectangle {
-        x: bar.firstWidth - (bar.firstWidth > 0 ? height / 2 : 0)
-        width: bar.secondWidth + (bar.firstWidth > 0 ? height / 2 : 0)
+        x: Math.max(0, bar.firstWidth - height / 2)
+        width: bar.secondWidth + bar.firstWidth - x
         height: parent.height
         radius: bar.radius
         color: bar.secondColor

@@ -31,6 +31,7 @@ Card {
     required property string problem
     property real memoryAvailable: 0
     property real diskAvailable: 0
+    property bool coming: false // it is on its way
     property bool open: false
     property int chosenContext: context
     property var fitAt: context => ({}) // CatalogList.fitAt of this model
@@ -186,9 +187,10 @@ Card {
             Layout.alignment: Qt.AlignTop
             objectName: "getButton"
             visible: card.problem.length === 0
-            iconName: "import"
-            text: qsTr("Get")
-            Accessible.name: qsTr("Get %1").arg(card.name)
+            iconName: card.coming ? "" : "import"
+            text: card.coming ? qsTr("Coming\u2026") : qsTr("Get")
+            enabled: !card.coming
+            Accessible.name: card.coming ? qsTr("%1 is on its way").arg(card.name) : qsTr("Get %1").arg(card.name)
             onClicked: card.getRequested()
         }
         IconButton {

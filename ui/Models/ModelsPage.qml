@@ -13,11 +13,11 @@ Item {
     property bool sidebarShown: true
     readonly property ModelLibrary library: program.library
     readonly property CatalogList catalog: program.catalog
+    readonly property JobList jobs: program.jobs
     signal importRequested
     signal importFolderRequested
     signal sidebarToggled
     signal chatRequested
-    signal getRequested(repository: string)
 
     onVisibleChanged: if (visible) program.measureFits()
     Component.onCompleted: if (visible) program.measureFits()
@@ -99,6 +99,7 @@ Item {
             width: list.width
             implicitHeight: (notes.visible ? notes.implicitHeight + Theme.space3 : 0)
                 + (progress.visible ? progress.implicitHeight + Theme.space3 : 0)
+                + (coming.visible ? coming.implicitHeight + Theme.space5 : 0)
             // What is new there is to be seen.
             onImplicitHeightChanged: Qt.callLater(list.toTop) // qmllint disable
 
@@ -142,9 +143,53 @@ Item {
                     onClicked: page.library.cancelImport()
                 }
             }
+            ColumnLayout {
+                id: coming
+                objectName: "jobsSection"
+                x: Math.round((parent.width - width) / 2)
+                y: (notes.visible ? notes.implicitHeight + Theme.space3 : 0) + (progress.visible ? progress.implicitHeight + Theme.space3 : 0)
+                width: list.column
+                visible: page.jobs.count > 0
+                spacing: Theme.space2
+
+                Label {
+                    text: qsTr("On their way")
+                    font.pixelSize: Theme.fontMessage
+                    font.weight: Font.DemiBold
+                    Accessible.role: Accessible.Heading
+                }
+                Repeater {
+                    model: page.jobs
+
+                    JobCard {
+                        required property string storedName
+                        Layout.fillWidth: true
+                        onPauseRequested: page.jobs.pause(jobId)
+                        onResumeRequested: page.jobs.resume(jobId)
+                        onCancelRequested: page.jobs.cancel(jobId)
+                        onRetryRequested: page.jobs.retry(jobId)
+                        onDismissRequested: page.jobs.dismiss(jobId)
+                        onTokenGiven: token => page.jobs.giveToken(jobId, token)
+                        onUseRequested: {
+                            page.program.model.load(storedName);
+                            page.jobs.dismiss(jobId);
+                            page.chatRequested();
+                        }
+                    }
+                }
+                Label {
+                    Layout.topMargin: Theme.space3
+                    visible: list.count > 0
+                    text: qsTr("On this machine")
+                    font.pixelSize: Theme.fontMessage
+                    font.weight: Font.DemiBold
+                    Accessible.role: Accessible.Heading
+                }
+            }
         }
 
         footer: Item {
+            objectName: "catalogSection"
             width: list.width
             implicitHeight: foot.implicitHeight + Theme.space5
 
@@ -160,7 +205,7 @@ Item {
                     spacing: Theme.space3
                     Label {
                         Layout.fillWidth: true
-                        text: qsTr("More models")
+                        text: list.count === 0 && page.jobs.count === 0 ? qsTr("Models to start with") : qsTr("More models")
                         font.pixelSize: Theme.fontMessage
                         font.weight: Font.DemiBold
                         Accessible.role: Accessible.Heading
@@ -186,6 +231,42 @@ Item {
                         onCleared: page.catalog.filter = ""
                     }
                 }
+                RowLayout {
+                    Layout.fillWidth: true
+                    spacing: Theme.space2
+                    TextField {
+                        id: wanted
+                        objectName: "repositoryField"
+                        Layout.fillWidth: true
+                        placeholderText: qsTr("Another one: org/name, or a link to it on Hugging Face")
+                        onAccepted: wantedButton.clicked()
+                    }
+                    Button {
+                        id: wantedButton
+                        objectName: "repositoryButton"
+                        text: qsTr("Get")
+                        enabled: wanted.text.trim().length > 0
+                        Accessible.name: qsTr("Get the model that is named beside")
+                        onClicked: {
+                            if (!enabled)
+                                return;
+                            page.jobs.get(wanted.text);
+                            if (page.jobs.refused.length === 0) {
+                                wanted.clear();
+                                list.toTop();
+                            }
+                        }
+                    }
+                }
+                Text {
+                    Layout.fillWidth: true
+                    visible: page.jobs.refused.length > 0
+                    text: page.jobs.refused
+                    color: Theme.danger
+                    font.pixelSize: Theme.fontBase
+                    wrapMode: Text.Wrap
+                    textFormat: Text.PlainText
+                }
                 Text {
                     Layout.fillWidth: true
                     visible: page.catalog.count === 0
@@ -206,7 +287,11 @@ Item {
                         memoryAvailable: page.catalog.memoryAvailable
                         diskAvailable: page.catalog.diskAvailable
                         fitAt: context => page.catalog.fitAt(catalogCard.catalogId, context)
-                        onGetRequested: page.getRequested(repository)
+                        coming: page.jobs.count > 0 && page.jobs.has(repository)
+                        onGetRequested: {
+                            page.jobs.get(repository);
+                            list.toTop();
+                        }
                     }
                 }
 

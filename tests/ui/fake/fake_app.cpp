@@ -85,6 +85,17 @@ ModelLibrary::ModelLibrary()
                 "inStore", "loaded", "damaged", "problem", "context", "fileCount", "warnings", "switchCost",
                 "switchWarning"}) {}
 
+JobList::JobList()
+    : RowModel({"jobId", "title", "repository", "stageText", "detail", "share", "paused", "running", "done",
+                "failed", "problem", "fix", "page", "wantsToken", "storedName"}) {}
+
+bool JobList::has(const QString& repository) const {
+    for (int i = 0; i < count(); ++i) {
+        if (row(i)[QStringLiteral("repository")] == repository) return true;
+    }
+    return false;
+}
+
 CatalogList::CatalogList()
     : RowModel({"catalogId",      "name",           "family",       "repository",   "goodAt",
                 "parametersText", "downloadBytes",  "licenceName",  "licenceUrl",   "gated",

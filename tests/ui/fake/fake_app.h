@@ -257,6 +257,39 @@ class CatalogList : public RowModel {
     double m_memoryAvailable = 6.1e9, m_diskAvailable = 11.3e9;
 };
 
+class JobList : public RowModel {
+    Q_OBJECT
+    QML_ELEMENT
+    QML_UNCREATABLE("fake")
+    Q_PROPERTY(QString refused MEMBER m_refused NOTIFY changed FINAL)
+    Q_PROPERTY(QVariantList calls READ calls NOTIFY changed FINAL)
+
+  public:
+    JobList();
+    QVariantList calls() const { return m_calls; }
+    Q_INVOKABLE void get(const QString& wanted) { note("get", wanted); }
+    Q_INVOKABLE void pause(double id) { note("pause", id); }
+    Q_INVOKABLE void resume(double id) { note("resume", id); }
+    Q_INVOKABLE void cancel(double id) { note("cancel", id); }
+    Q_INVOKABLE void retry(double id) { note("retry", id); }
+    Q_INVOKABLE void dismiss(double id) { note("dismiss", id); }
+    Q_INVOKABLE void giveToken(double id, const QString& token) {
+        note("giveToken", QVariantList{id, token});
+    }
+    Q_INVOKABLE bool has(const QString& repository) const;
+
+  Q_SIGNALS:
+    void changed();
+
+  private:
+    void note(const char* call, const QVariant& what) {
+        m_calls.append(QVariant(QVariantList{QString::fromUtf8(call), what}));
+        Q_EMIT changed();
+    }
+    QString m_refused;
+    QVariantList m_calls;
+};
+
 class Telemetry : public QObject {
     Q_OBJECT
     QML_ELEMENT
@@ -340,6 +373,7 @@ class Program : public QObject {
     Q_PROPERTY(edgechat::fake::ModelHost* model READ model CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::ModelLibrary* library READ library CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::CatalogList* catalog READ catalog CONSTANT FINAL)
+    Q_PROPERTY(edgechat::fake::JobList* jobs READ jobs CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::Telemetry* telemetry READ telemetry CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::Settings* settings READ settings CONSTANT FINAL)
     Q_PROPERTY(QString historyProblem MEMBER m_historyProblem NOTIFY changed FINAL)
@@ -356,6 +390,7 @@ class Program : public QObject {
     ModelHost* model() { return &m_model; }
     ModelLibrary* library() { return &m_library; }
     CatalogList* catalog() { return &m_catalog; }
+    JobList* jobs() { return &m_jobs; }
     Telemetry* telemetry() { return &m_telemetry; }
     Settings* settings() { return &m_settings; }
     QString version() const { return QStringLiteral("0.1.0"); }
@@ -377,6 +412,7 @@ class Program : public QObject {
     ModelHost m_model;
     ModelLibrary m_library;
     CatalogList m_catalog;
+    JobList m_jobs;
     Telemetry m_telemetry;
     Settings m_settings;
     QString m_historyProblem, m_historyProblemFix, m_historyProblemDetails, m_copied;
