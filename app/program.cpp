@@ -184,10 +184,10 @@ void Program::openMessage(qint64 conversationId, qint64 messageId) {
 }
 
 void Program::readHubToken() {
-    const models::hub::Settings settings = hubSettings();
+    models::hub::Settings settings = hubSettings();
     if (!settings.token.isEmpty()) return;
     models::hub::TokenStore(models::configFolder())
-        .read(settings.endpoint.host(), [this, settings](const Result<models::hub::Token>& token) mutable {
+        .read(settings.endpoint.host(), [this, settings](Result<models::hub::Token> token) mutable {
             if (!token || token->isEmpty()) return;
             settings.token = *token;
             m_jobService.setHub(settings);

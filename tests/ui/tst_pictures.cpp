@@ -26,10 +26,10 @@ void keepMessage(QtMsgType type, const QMessageLogContext&, const QString& text)
 namespace {
 
 /// Unfolds every model's card.
-void openDetails(QQuickItem* item) {
-    if (item->objectName() == u"detailsButton") QMetaObject::invokeMethod(item, "clicked");
+void openDetails(QQuickItem* item, const QString& button = QStringLiteral("detailsButton")) {
+    if (item->objectName() == button) QMetaObject::invokeMethod(item, "clicked");
     const QList<QQuickItem*> children = item->childItems();
-    for (QQuickItem* child : children) openDetails(child);
+    for (QQuickItem* child : children) openDetails(child, button);
 }
 
 }  // namespace
@@ -95,9 +95,7 @@ void PicturesTest::everySceneHasAFace() {
             QTest::mouseMove(window, QPoint(size.width() / 2 + 100, size.height() / 2));
         if (scene == u"models-offer") {
             QTest::qWait(60);
-            auto* button = window->findChild<QObject*>(QStringLiteral("catalogDetailsButton"));
-            QVERIFY(button);
-            QMetaObject::invokeMethod(button, "clicked");
+            openDetails(window->contentItem(), QStringLiteral("catalogDetailsButton"));
         }
         if (scene == u"models-details") {
             QTest::qWait(60);  // until all cards are made
