@@ -117,6 +117,15 @@ Card {
             }
             Text {
                 Layout.fillWidth: true
+                visible: card.problem.length === 0 && card.diskAvailable > 0 && !card.diskFits && !card.open
+                text: qsTr("takes %1 of the disk while it is made, and %2 are free").arg(Theme.bytes(card.diskNeeded)).arg(Theme.bytes(card.diskAvailable))
+                color: Theme.danger
+                font.pixelSize: Theme.fontSmall
+                wrapMode: Text.Wrap
+                textFormat: Text.PlainText
+            }
+            Text {
+                Layout.fillWidth: true
                 visible: card.problem.length > 0
                 text: card.problem
                 color: Theme.danger
