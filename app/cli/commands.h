@@ -37,6 +37,7 @@ Command doctorCommand();
 Command importCommand();
 Command listCommand();
 Command removeCommand();
+Command pullCommand();
 #endif
 
 }  // namespace edgechat::cli

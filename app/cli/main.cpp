@@ -17,11 +17,11 @@ namespace {
 
 std::vector<Command> allCommands() {
     return {
-        generateCommand(), chatCommand(),       tokenizeCommand(), detokenizeCommand(), templateCommand(),
-        scoreCommand(),    perplexityCommand(), benchCommand(),    quantizeCommand(),   inspectCommand(),
-        doctorCommand(),
+        generateCommand(), chatCommand(),    tokenizeCommand(),   detokenizeCommand(),
+        templateCommand(), scoreCommand(),   perplexityCommand(), benchCommand(),
+        quantizeCommand(), inspectCommand(), doctorCommand(),
 #ifdef EDGECHAT_HAS_STORE
-        importCommand(),   listCommand(),       removeCommand(),
+        pullCommand(),     importCommand(),  listCommand(),       removeCommand(),
 #endif
     };
 }
@@ -66,10 +66,7 @@ Error unknownCommand(const std::string& name) {
     const auto isOneOf = [&name](const auto& names) {
         return std::find(names.begin(), names.end(), name) != names.end();
     };
-    if (name == "pull") {
-        return usageError("this version does not have the command", name, "", "one that --help lists");
-    }
-    if (isOneOf(std::array<std::string_view, 3>{"import", "list", "remove"})) {
+    if (isOneOf(std::array<std::string_view, 4>{"pull", "import", "list", "remove"})) {
         return usageError("this build, made without Qt, does not have the command", name, "",
                           "one that --help lists");
     }

@@ -31,7 +31,6 @@ TEST_F(Usage, versionIsTheProjects) {
 TEST_F(Usage, namesTheWordThatIsWrong) {
     expectError({}, 2, "no command");
     expectError({"fly"}, 2, "fly");
-    expectError({"pull", "a/b"}, 2, "this version does not have the command pull");
     expectError({"generate"}, 2, "MODEL");
     expectError({"generate", ""}, 2, "empty");
     expectError({"generate", model(), "again"}, 2, "again");
