@@ -124,7 +124,8 @@ class HubFixture {
 
     template <class T>
     static void watch(T& subject, Ended& ended) {
-        QObject::connect(&subject, &T::failed, [&ended](const hub::Failure& failure) { ended.failure = failure; });
+        QObject::connect(&subject, &T::failed,
+                         [&ended](const hub::Failure& failure) { ended.failure = failure; });
         QObject::connect(&subject, &T::retrying, [&ended](const hub::Failure&, int) { ended.retries++; });
         if constexpr (std::is_same_v<T, hub::Transfer>) {
             QObject::connect(&subject, &T::finished, [&ended](const QByteArray& sha256) {

@@ -1,2 +1,142 @@
-#include <QtTest>
-int main() { return 0; }
+// One file through many breaks at random places: EDGECHAT_INTERRUPTIONS sets how many (200), EDGECHAT_SEED
+// which (printed).
+#include <QRandomGenerator>
+#include <functional>
+
+#include "tests/models/hub/fixture.h"
+
+using namespace edgechat::testing;
+
+namespace {
+
+constexpr qint64 kFileBytes = qint64{24} << 20;
+// What a pause may cost: the client's own buffers and the kernel's of both sides.
+constexpr qint64 kOverlapBytes = 2 * edgechat::models::hub::kReadBufferBytes + (qint64{4} << 20);
+const QString kName = QStringLiteral("model-00001-of-00002.safetensors");
+
+int fromEnvironment(const char* name, int fallback) {
+    const int value = qEnvironmentVariableIntValue(name);
+    return value > 0 ? value : fallback;
+}
+
+}  // namespace
+
+class InterruptionTest : public QObject {
+    Q_OBJECT
+
+  private Q_SLOTS:
+    void randomBreaksEndWithTheRightFile() {
+        const int breaks = fromEnvironment("EDGECHAT_INTERRUPTIONS", 200);
+        const quint32 seed = static_cast<quint32>(fromEnvironment("EDGECHAT_SEED", 20250301));
+        qInfo("%d breaks, seed %u", breaks, seed);
+        QRandomGenerator random(seed);
+        HubFixture fixture;
+        fixture.settings.times.idle = 100;
+        fixture.settings.times.attempts = 1000;
+        fixture.repository().files[kName] = {someBytes(kFileBytes, seed), true};
+        const hub::TransferRequest request = fixture.request(kName);
+        const QByteArray path = "xet/" + request.identity.sha256;
+        const qint64 step = 2 * kFileBytes / breaks;  // on average the file is whole after all breaks
+
+        int done = 0, network = 0, pauses = 0, processes = 0;
+        qint64 expectedOverlap = 0;
+        qint64 breakAt = -1;  // bytes on disk at which the person or the process breaks off
+        bool isPause = false;
+        Ended ended;
+        std::unique_ptr<hub::Transfer> transfer;
+        // Chooses the break that the next request meets. Called before that request begins.
+        const auto scriptNext = [&] {
+            fixture.server().clearScript();
+            breakAt = -1;
+            if (done == breaks) return;
+            done++;
+            const qint64 after = random.bounded(static_cast<int>(step));
+            const int kind = static_cast<int>(random.bounded(8));
+            if (kind >= 5) {
+                breakAt = (transfer ? transfer->done() : 0) + after;
+                isPause = kind == 5;
+                return;
+            }
+            const Fault::Kind kinds[] = {Fault::Kind::cut, Fault::Kind::reset, Fault::Kind::stall,
+                                         Fault::Kind::status, Fault::Kind::wrongRange};
+            Fault fault;
+            fault.kind = kinds[kind];
+            fault.path = path;
+            fault.method = "GET";
+            fault.status = 503;
+            fault.bytes = after + 1;
+            fixture.server().script(fault);
+            network++;
+        };
+        std::function<void()> startProcess;
+        const auto onProgress = [&] {
+            if (breakAt < 0 || transfer->done() < breakAt || transfer->done() == kFileBytes) return;
+            breakAt = -1;
+            expectedOverlap += kOverlapBytes;
+            QTimer::singleShot(0, &fixture.session(), [&] {
+                if (ended.over()) return;
+                if (!isPause) return startProcess();
+                pauses++;
+                transfer->pause();
+                scriptNext();
+                transfer->resume();
+            });
+        };
+        startProcess = [&] {
+            if (transfer) processes++;
+            transfer.reset();
+            transfer = std::make_unique<hub::Transfer>(fixture.session(), request);
+            QObject::connect(transfer.get(), &hub::Transfer::retrying, transfer.get(), scriptNext);
+            QObject::connect(transfer.get(), &hub::Transfer::progressed, transfer.get(), onProgress);
+            HubFixture::watch(*transfer, ended);
+            // Of the bytes on the disk, which a new process sees only after it has hashed them.
+            scriptNext();
+            if (breakAt >= 0) breakAt += QFileInfo(request.target + QStringLiteral(".partial")).size();
+            transfer->start();
+        };
+        startProcess();
+        HubFixture::wait(ended);
+        QVERIFY2(ended.finished, qPrintable(ended.why()));
+        QCOMPARE(ended.sha256, request.identity.sha256);
+        QCOMPARE(sha256Of(contentOf(request.target)), request.identity.sha256);
+        qInfo("%d breaks: %d of the network, %d pauses, %d new processes", done, network, pauses, processes);
+
+        // What came after a break begins where the bytes on the disk end: by the requests themselves.
+        qint64 wasted = 0, end = 0;
+        for (const RecordedRequest& one : fixture.server().requests()) {
+            if (one.method != "GET" || one.server != "cdn" || one.status > 206) continue;
+            const qint64 first = one.range.isEmpty() ? 0 : one.range.mid(6).chopped(1).toLongLong();
+            QVERIFY2(first <= end, "a hole");
+            if (one.first != first) continue;  // a wrong range, of which nothing is taken
+            wasted += end - first;
+            end = first + one.sent;
+        }
+        qInfo("%lld bytes of %lld were fetched twice", static_cast<long long>(wasted),
+              static_cast<long long>(kFileBytes));
+        QVERIFY(wasted <= expectedOverlap);
+        QVERIFY(network > breaks / 4 && pauses > breaks / 20 && processes > breaks / 20);
+    }
+
+    void aBreakOfTheNetworkAloneCostsNothing() {
+        HubFixture fixture;
+        fixture.settings.times.attempts = 1000;
+        fixture.repository().files[kName] = {someBytes(3'000'000, 9), true};
+        const hub::TransferRequest request = fixture.request(kName);
+        QRandomGenerator random(7);
+        for (int i = 0; i < 40; i++) {
+            Fault fault;
+            fault.kind = i % 2 ? Fault::Kind::cut : Fault::Kind::reset;
+            fault.host = "cdn";
+            fault.skip = i;
+            fault.bytes = random.bounded(100'000);
+            fixture.server().script(fault);
+        }
+        const Ended ended = fixture.transfer(request);
+        QVERIFY2(ended.finished, qPrintable(ended.why()));
+        QVERIFY(ended.retries > 20);
+        QCOMPARE(fixture.fetched("xet"), 3'000'000);
+    }
+};
+
+QTEST_GUILESS_MAIN(InterruptionTest)
+#include "interruption_test.moc"

@@ -67,15 +67,17 @@ class TokenTest : public QObject {
     void aFolderThatCannotBeMadeIsAnErrorWithoutTheToken() {
         writeFile(path("config"), "a file");
         std::optional<Result<void>> done;
-        store().write(QStringLiteral("host"), *Token::from("hf_secret"), [&done](const Result<void>& result) { done = result; });
+        store().write(QStringLiteral("host"), *Token::from("hf_secret"),
+                      [&done](const Result<void>& result) { done = result; });
         QVERIFY(QTest::qWaitFor([&done] { return done.has_value(); }));
         QVERIFY(!*done);
         QVERIFY(done->error().message().find("hf_secret") == std::string::npos);
     }
 
     void whatIsNoTokenIsRefusedWithoutBeingQuoted() {
-        for (const QByteArray& text : {QByteArray("two words"), QByteArray("line\nbreak"), QByteArray("t\xc3\xb6ken"),
-                                       QByteArray("injected\r\nHost: x"), QByteArray(501, 'x')}) {
+        for (const QByteArray& text :
+             {QByteArray("two words"), QByteArray("line\nbreak"), QByteArray("t\xc3\xb6ken"),
+              QByteArray("injected\r\nHost: x"), QByteArray(501, 'x')}) {
             const Result<Token> token = Token::from(text);
             QVERIFY(!token);
             QVERIFY(token.error().message().find(text.toStdString()) == std::string::npos);

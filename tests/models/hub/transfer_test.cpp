@@ -194,7 +194,8 @@ class TransferTest : public QObject {
 
     void aServerInTroubleIsAskedAgain() {
         for (const char* status : {"500", "502", "503", "504", "408", "429"}) {
-            server().script(*Fault::read(QStringLiteral("status status=%1 value=3").arg(QLatin1String(status))));
+            server().script(
+                *Fault::read(QStringLiteral("status status=%1 value=3").arg(QLatin1String(status))));
         }
         const Ended ended = m_fixture->transfer(kShard);
         expectGood(ended);

@@ -23,7 +23,8 @@ bool matches(const Fault& fault, const QByteArray& method, const QByteArray& tar
 std::optional<Fault> Fault::read(const QString& text) {
     const QStringList words = text.split(u' ', Qt::SkipEmptyParts);
     if (words.isEmpty()) return std::nullopt;
-    const auto kind = std::find(std::begin(kKinds), std::end(kKinds), words[0]);
+    const auto kind = std::find_if(std::begin(kKinds), std::end(kKinds),
+                                   [&words](const char* name) { return words[0] == QLatin1String(name); });
     if (kind == std::end(kKinds)) return std::nullopt;
     Fault fault;
     fault.kind = static_cast<Kind>(kind - std::begin(kKinds));

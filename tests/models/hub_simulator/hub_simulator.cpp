@@ -206,9 +206,9 @@ HttpAnswer HubSimulator::resolve(const HttpRequest& request, const SimulatedRepo
         answered.status = 302;
         answered.headers.append({"X-Linked-Size", QByteArray::number(content.size())});
         answered.headers.append({"X-Linked-Etag", '"' + sha256 + '"'});
-        answered.headers.append({"Location", "http://localhost:" + QByteArray::number(m_cdn.serverPort()) +
-                                                 "/xet/" + sha256 + "?X-Signature=secret" +
-                                                 QByteArray::number(m_signature)});
+        const QByteArray location = "http://localhost:" + QByteArray::number(m_cdn.serverPort()) + "/xet/" +
+                                    sha256 + "?X-Signature=secret" + QByteArray::number(m_signature);
+        answered.headers.append({"Location", location});
         answered.body = "Found. Redirecting";
         return answered;
     }
@@ -227,10 +227,10 @@ HttpAnswer HubSimulator::resolve(const HttpRequest& request, const SimulatedRepo
     if (request.header("Accept-Encoding").contains("deflate")) {
         // As the Hub does with text for who takes it: no length, and ranges make no sense.
         answered.body = qCompress(content).mid(4);
-        answered.headers.append({"Content-Encoding", "deflate"});
+        setHeader(answered, "Content-Encoding", "deflate");
         return answered;
     }
-    answered.headers.append({"Accept-Ranges", "bytes"});
+    setHeader(answered, "Accept-Ranges", "bytes");
     return answered;
 }
 
