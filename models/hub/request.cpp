@@ -40,7 +40,8 @@ void Request::stop() {
     m_idle.stop();
     if (!m_reply) return;
     m_reply->disconnect(this);
-    m_reply->abort();
+    // Not now: Qt may be in the middle of telling about this reply.
+    QMetaObject::invokeMethod(m_reply, &QNetworkReply::abort, Qt::QueuedConnection);
     m_reply->deleteLater();
     m_reply = nullptr;
 }
@@ -147,10 +148,7 @@ void Request::end(std::optional<Failure> failure) {
     m_ended = true;
     m_idle.stop();
     m_failure = std::move(failure);
-    if (m_reply && m_failure) {
-        m_reply->disconnect(this);
-        if (m_reply->isRunning()) m_reply->abort();
-    }
+    if (m_failure) stop();
     Q_EMIT ended();
 }
 

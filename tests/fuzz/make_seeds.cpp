@@ -31,6 +31,7 @@ int main(int count, char** arguments) {
         {"safetensors", writeSafetensorsSeeds},
         {"config", writeConfigSeeds},
         {"report", writeReportSeeds},
+        {"hub", writeHubSeeds},
     };
     for (const auto& [subject, write] : subjects) {
         const std::filesystem::path folder = std::filesystem::path(arguments[1]) / subject;

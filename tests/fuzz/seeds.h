@@ -18,6 +18,9 @@ bool writeConfigSeeds(const std::filesystem::path& folder);
 /// The first byte says which file it is: r for edgechat.json, j for a journal.
 bool writeReportSeeds(const std::filesystem::path& folder);
 
+/// The first byte says what it is: i for a repository, t for a listing, h for header fields.
+bool writeHubSeeds(const std::filesystem::path& folder);
+
 /// One seed.
 bool writeSeed(const std::filesystem::path& path, const std::string& content);
 

@@ -262,20 +262,26 @@ class DownloadTest : public QObject {
     }
 
     void filesThatMatterFirstComeFirst() {
+        // Three shards over two connections: the one that nobody asked for first is the last to begin.
+        repository().files[QStringLiteral("model-00003.safetensors")] = {someBytes(9000, 8), true};
+        repository().files[QStringLiteral("model.safetensors.index.json")].content =
+            R"({"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors",
+                "c": "model-00003.safetensors"} })";
         hub::Download download(m_fixture->session(), m_fixture->downloadRequest());
         Ended ended;
         HubFixture::watch(download, ended);
-        const QStringList order = {QStringLiteral("model-00002-of-00002.safetensors"),
-                                   QStringLiteral("none")};
+        const QStringList order = {QStringLiteral("model-00003.safetensors"), QStringLiteral("none"),
+                                   QStringLiteral("model-00002-of-00002.safetensors")};
         QObject::connect(&download, &hub::Download::described, [&] { download.prioritise(order); });
         download.start();
         HubFixture::wait(ended);
-        expectAll(ended);
+        QVERIFY2(ended.finished, qPrintable(ended.why()));
         QList<QByteArray> shards;
         for (const RecordedRequest& request : m_fixture->asked("HEAD", "hub")) {
-            if (request.target.contains("/model-0")) shards.append(request.target.right(28));
+            if (request.target.contains("/model-0")) shards.append(request.target);
         }
-        QVERIFY(shards.front().contains("model-00002-of"));
+        QCOMPARE(shards.size(), 3);
+        QVERIFY(shards.back().contains("model-00001-of"));
     }
 
     void pauseHoldsEverything() {
@@ -329,7 +335,9 @@ class DownloadTest : public QObject {
         server().clearScript();
         server().clearRequests();
         expectAll(m_fixture->download());
-        QCOMPARE(m_fixture->asked("GET", "cdn")[0].range, QByteArray("bytes=50000-"));
+        QList<QByteArray> ranges;
+        for (const RecordedRequest& request : m_fixture->asked("GET", "cdn")) ranges.append(request.range);
+        QVERIFY(ranges.contains("bytes=50000-"));
     }
 
     void aDownloadThatGoesAwayInTheMiddleLeavesNoTrouble() {

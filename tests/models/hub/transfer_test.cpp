@@ -219,7 +219,7 @@ class TransferTest : public QObject {
     }
 
     void aConnectionWithoutAByteIsGivenUp() {
-        m_fixture->settings.times.idle = 50;
+        m_fixture->settings.times.idle = 1'000;
         fault("stall host=cdn bytes=100000");
         const Ended ended = m_fixture->transfer(kShard);
         expectGood(ended);
@@ -228,9 +228,9 @@ class TransferTest : public QObject {
     }
 
     void aSlowBodyIsNoDeadOne() {
-        // 20 pieces, 5 ms apart: longer than the time without a byte that is allowed.
-        m_fixture->settings.times.idle = 60;
-        fault("slow host=cdn bytes=15000");
+        // 600 pieces, 5 ms apart: longer together than the time without a byte that is allowed.
+        m_fixture->settings.times.idle = 2'000;
+        fault("slow host=cdn bytes=500");
         const Ended ended = m_fixture->transfer(kShard);
         expectGood(ended);
         QCOMPARE(ended.retries, 0);

@@ -40,6 +40,8 @@ QByteArray HttpRequest::header(const QByteArray& name) const {
 HttpConnection::HttpConnection(QTcpSocket* socket, Handler handler, Sent sent, QObject* parent)
     : QObject(parent), m_socket(socket), m_handler(std::move(handler)), m_sent(std::move(sent)) {
     socket->setParent(this);
+    // Header and body go out apart: the second would wait for the first one's acknowledgement.
+    socket->setSocketOption(QAbstractSocket::LowDelayOption, 1);
     m_tick.setInterval(kTickMilliseconds);
     connect(&m_tick, &QTimer::timeout, this, &HttpConnection::write);
     connect(socket, &QTcpSocket::readyRead, this, &HttpConnection::read);

@@ -119,10 +119,9 @@ HttpAnswer HubSimulator::answer(const HttpRequest& request, RecordedRequest& rec
     if (const Fault* const body = find(faults, Fault::Kind::body)) {
         answered.body = body->value;
     } else {
-        const QString path = QUrl::fromPercentEncoding(request.target.left(request.target.indexOf('?')));
-        const QString query = request.target.contains('?')
-                                  ? text(request.target.mid(request.target.indexOf('?') + 1))
-                                  : QString();
+        const QList<QByteArray> parts = request.target.split('?');
+        const QString path = QUrl::fromPercentEncoding(parts[0]);
+        const QString query = text(parts.value(1));
         answered = record.server == "hub" ? hubAnswer(request, path, query) : cdnAnswer(path, query);
     }
     applyRange(request, faults, answered, record);

@@ -83,7 +83,6 @@ def main():
                 file.write(content)
         check(sys.argv[1], folder, os.path.join(work, "plain"), "--page-size", "2")
         check(sys.argv[1], folder, os.path.join(work, "redirected"), "--relative-redirect")
-        check(sys.argv[1], folder, os.path.join(work, "resumed"), "--fault", "cut bytes=100000 host=cdn method=GET")
         check_gate(sys.argv[1], folder, os.path.join(work, "gated"))
     return 0
 
