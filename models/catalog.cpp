@@ -22,9 +22,9 @@ using nlohmann::json;
 
 constexpr const char* kWhat = "cannot read the catalog";
 constexpr int64_t kMostBytes = int64_t{1} << 50;
-constexpr std::array kTemplates = {"llama2", "mistral-v1-original", "mistral-v1", "mistral-v3",
-                                   "zephyr", "chatml",              "llama3",     "falcon-instruct",
-                                   "falcon3"};
+constexpr std::array kTemplates = {
+    "llama2", "mistral-v1-original", "mistral-v1", "mistral-v3", "zephyr", "chatml",
+    "llama3", "falcon-instruct",     "falcon3"};
 
 QString qstring(const std::string& text) {
     return QString::fromStdString(text);
@@ -166,8 +166,7 @@ void readConfig(JsonFields& fields, CatalogEntry& entry) {
     const std::optional<JsonFields> config = fields.object("config");
     if (!config) return fields.fail("config", "no such key", "the model's shape, as config.json has it");
     const Result<inference::HfConfig> read = inference::readHfConfig(config->json(), fields.fileName());
-    if (!read)
-        return fields.fail("config." + read.error().field, read.error().found, read.error().expected);
+    if (!read) return fields.fail("config." + read.error().field, read.error().found, read.error().expected);
     entry.config = QByteArray::fromStdString(config->json().dump());
     if (entry.context > read->model.context)
         fields.fail("context", std::to_string(entry.context),
@@ -210,9 +209,9 @@ CatalogEntry readEntry(JsonFields& fields) {
     if (fields.has("badge")) entry.badge = oneOf(fields, "badge", {"tight", "advanced"});
     if (std::optional<JsonFields> awq = fields.object("awq")) {
         knownKeys(*awq, {"repository", "about_download_bytes"});
-        entry.awq = CatalogAwq{
-            repositoryName(*awq, "repository"),
-            static_cast<uint64_t>(awq->integerOr("about_download_bytes", 0, 1, kMostBytes))};
+        entry.awq =
+            CatalogAwq{repositoryName(*awq, "repository"),
+                       static_cast<uint64_t>(awq->integerOr("about_download_bytes", 0, 1, kMostBytes))};
     }
     if (fields.ok()) readConfig(fields, entry);
     return entry;

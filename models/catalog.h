@@ -49,8 +49,8 @@ struct CatalogEntry {
     uint64_t parameters = 0;
     uint64_t downloadBytes = 0;  ///< rounded
     std::vector<CatalogFile> files;
-    int groupSize = 128;  ///< of the quantization
-    int context = 2048;   ///< tokens, to begin with
+    int groupSize = 128;   ///< of the quantization
+    int context = 2048;    ///< tokens, to begin with
     QString chatTemplate;  ///< ChatTemplate::name()
     std::vector<int> stopIds;
     QStringList stopTexts;

@@ -120,8 +120,8 @@ class Search {
     void readModels(const CachedModel& snapshot) {
         const Snapshot content = readSnapshot(snapshot.path);
         const auto names = [&content](QLatin1String ending) {
-            QStringList matching = content.missing.filter(QRegularExpression(QStringLiteral("%1$").arg(
-                QRegularExpression::escape(QString(ending)))));
+            QStringList matching = content.missing.filter(
+                QRegularExpression(QStringLiteral("%1$").arg(QRegularExpression::escape(QString(ending)))));
             for (const RepositoryFile& file : content.files) {
                 if (file.path.endsWith(ending)) matching << file.path;
             }
@@ -164,8 +164,8 @@ class Search {
             }
         } else {
             model.state = CachedModel::State::incomplete;
-            model.problem =
-                QStringLiteral("Not all of its files were fetched: %1 is missing.").arg(missing.join(QStringLiteral(", ")));
+            model.problem = QStringLiteral("Not all of its files were fetched: %1 is missing.")
+                                .arg(missing.join(QStringLiteral(", ")));
         }
         m_found.push_back(std::move(model));
     }

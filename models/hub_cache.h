@@ -26,15 +26,15 @@ struct CachedModel {
     State state = State::ready;
     QString repository;
     QString commit;
-    QStringList revisions;  ///< what the cache knows this commit by: "main", "refs/pr/7"
-    QString path;           ///< what Engine::load takes, absolute
+    QStringList revisions;      ///< what the cache knows this commit by: "main", "refs/pr/7"
+    QString path;               ///< what Engine::load takes, absolute
     CheckpointSummary summary;  ///< ready only
     QString problem;            ///< else why not, one sentence for a person
 };
 
 /// Looks through a cache: `models--org--name/{refs,snapshots/<commit>,blobs}`. Snapshots without
-/// weights in one of the two forms are passed over, as are names of other shapes; links that lead nowhere or in
-/// circles count as missing files. Reads headers, so it takes a while: not for the window's thread.
+/// weights in one of the two forms are passed over, as are names of other shapes; links that lead nowhere or
+/// in circles count as missing files. Reads headers, so it takes a while: not for the window's thread.
 /// @param stopped  asked now and then; true ends the search with what was found
 std::vector<CachedModel> findCachedModels(const QString& cache = hubCacheFolder(),
                                           const CheckpointReader& reader = readCheckpoint,

@@ -156,8 +156,7 @@ Result<void> planQuantized(const HfConfig& config, const quant::Recipe& recipe, 
                            uint64_t found, const std::string& configName, PlannedModel& plan) {
     checkSizes(content, storedBytes(content), found, false, plan);
     const auto source = Checkpoint::fromContent(configName, std::move(content));
-    const int64_t windows =
-        recipe.samples > 0 ? recipe.samples : quant::defaultSamples(source->config());
+    const int64_t windows = recipe.samples > 0 ? recipe.samples : quant::defaultSamples(source->config());
     const Result<quant::Plan> made = quant::makePlan(*source, recipe, windows, recipe.window,
                                                      QThread::idealThreadCount(), quant::kDefaultMemoryLimit);
     if (!made) return made.error();
@@ -185,18 +184,29 @@ Result<double> ggufGrowth(const QString& name) {
         double most;
     };
     constexpr double kQ8_0 = 8.5;  // bits an element
-    constexpr std::array kGrowths = {
-        Growth{"BF16", 1},           Growth{"F16", 1},           Growth{"F32", 1},
-        Growth{"Q8_0", 1},           Growth{"Q6_K", kQ8_0 / 6.5625}, Growth{"Q5_K", kQ8_0 / 5.5},
-        Growth{"Q5_1", kQ8_0 / 6},   Growth{"Q5_0", kQ8_0 / 5.5},    Growth{"Q4_K", kQ8_0 / 6.5625},
-        Growth{"Q4_1", 1.1},         Growth{"Q4_0", 1.1},            Growth{"Q3_K", kQ8_0 / 3.4375},
-        Growth{"Q2_K", kQ8_0 / 2.625}};
+    constexpr std::array kGrowths = {Growth{"BF16", 1},
+                                     Growth{"F16", 1},
+                                     Growth{"F32", 1},
+                                     Growth{"Q8_0", 1},
+                                     Growth{"Q6_K", kQ8_0 / 6.5625},
+                                     Growth{"Q5_K", kQ8_0 / 5.5},
+                                     Growth{"Q5_1", kQ8_0 / 6},
+                                     Growth{"Q5_0", kQ8_0 / 5.5},
+                                     Growth{"Q4_K", kQ8_0 / 6.5625},
+                                     Growth{"Q4_1", 1.1},
+                                     Growth{"Q4_0", 1.1},
+                                     Growth{"Q3_K", kQ8_0 / 3.4375},
+                                     Growth{"Q2_K", kQ8_0 / 2.625}};
     const QString upper = name.toUpper();
     for (const Growth& growth : kGrowths) {
         if (upper.contains(QLatin1String(growth.type))) return growth.most;
     }
     if (upper.contains(QLatin1String("IQ")) || upper.contains(QLatin1String("TQ")))
-        return Error{ErrorCode::badInput, kWhat, name.toStdString(), "", "a type that has no kernels here",
+        return Error{ErrorCode::badInput,
+                     kWhat,
+                     name.toStdString(),
+                     "",
+                     "a type that has no kernels here",
                      "Q4_0, Q4_1, Q8_0 or a K type of Q2_K to Q6_K"};
     return kQ8_0 / 2.625;
 }
@@ -224,7 +234,8 @@ Result<PlannedModel> planModel(const ModelFiles& files, const QByteArray& config
                                const QByteArray& quantConfig, const std::optional<quant::Recipe>& recipe) {
     PlannedModel plan;
     plan.sourceBytes = files.bytes();
-    for (const RepositoryFile& file : files.weights) plan.largestFile = std::max(plan.largestFile, file.bytes);
+    for (const RepositoryFile& file : files.weights)
+        plan.largestFile = std::max(plan.largestFile, file.bytes);
     if (files.kind == ModelFiles::Kind::gguf) {
         if (Result<void> planned = planGguf(files, config, plan); !planned) return planned.error();
         return plan;
@@ -248,8 +259,7 @@ Result<PlannedModel> planModel(const ModelFiles& files, const QByteArray& config
     const uint64_t found = sized ? files.weightsBytes() : 0;
     if (!sized) plan.notes << QStringLiteral("The sizes of its files are not known.");
 
-    Result<CheckpointContent> content =
-        inference::assumeHfTensors(*read, *scheme, TensorType::f16, name);
+    Result<CheckpointContent> content = inference::assumeHfTensors(*read, *scheme, TensorType::f16, name);
     if (!content) return content.error();
     if (scheme->method == QuantizationMethod::none &&
         storedType(*json, content->config.parameters, found) == TensorType::f32) {
@@ -258,9 +268,8 @@ Result<PlannedModel> planModel(const ModelFiles& files, const QByteArray& config
     }
     for (const std::string& warning : content->warnings) plan.notes << QString::fromStdString(warning);
     const bool quantizes = recipe && scheme->method == QuantizationMethod::none;
-    Result<void> planned = quantizes
-                               ? planQuantized(*read, *recipe, std::move(*content), found, name, plan)
-                               : planAsItIs(*read, *scheme, std::move(*content), found, name, plan);
+    Result<void> planned = quantizes ? planQuantized(*read, *recipe, std::move(*content), found, name, plan)
+                                     : planAsItIs(*read, *scheme, std::move(*content), found, name, plan);
     if (!planned) return planned.error();
     if (plan.quantizes) {
         // Tokenizer and configuration are in both folders.

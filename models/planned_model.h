@@ -16,8 +16,8 @@ namespace edgechat::models {
 
 /// Bytes of the files, and tensors with shapes and types but no rows. A value; cheap to copy.
 struct PlannedModel {
-    /// What would be loaded: after the quantization if there is one, else as it is fetched. Of a GGUF file its
-    /// configuration alone; null where that is not known either.
+    /// What would be loaded: after the quantization if there is one, else as it is fetched. Of a GGUF file
+    /// its configuration alone; null where that is not known either.
     std::shared_ptr<const inference::Checkpoint> loaded;
     /// Bytes of weights that the tensors of `loaded` do not account for: all of a GGUF file's.
     uint64_t otherWeights = 0;
@@ -32,8 +32,8 @@ struct PlannedModel {
     QStringList notes;          ///< sentences for a person about what is odd or only estimated
 };
 
-/// What config.json and the files' sizes say about a model. Pure, and less than a millisecond for a model of 32
-/// layers: any thread, the one of the window too.
+/// What config.json and the files' sizes say about a model. Pure, and less than a millisecond for a model of
+/// 32 layers: any thread, the one of the window too.
 /// @param files        one of modelsOf(); sizes of 0 are unknown, and left out of checks
 /// @param config       config.json; may be empty for a GGUF file
 /// @param quantConfig  quant_config.json of old AWQ repositories, or empty

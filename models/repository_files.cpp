@@ -102,9 +102,10 @@ Error nothingToLoad(const std::vector<RepositoryFile>& listed, const QString& re
     if (isThere(listed, QStringLiteral("adapter_config.json")))
         return refusal(repository, "an adapter (LoRA), which changes another model", "a whole model");
     if (any(QStringLiteral("\\.(bin|pth|pt|pkl|ckpt)$")))
-        return refusal(repository,
-                       "weights as pickle files alone (.bin, .pth), which can run programs when they are read",
-                       "a repository with .safetensors or .gguf files: many authors have such a copy");
+        return refusal(
+            repository,
+            "weights as pickle files alone (.bin, .pth), which can run programs when they are read",
+            "a repository with .safetensors or .gguf files: many authors have such a copy");
     if (any(QStringLiteral("\\.safetensors$")))
         return refusal(repository, "safetensors files without config.json, or not those of a language model",
                        "config.json and model.safetensors");

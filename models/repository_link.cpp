@@ -10,7 +10,7 @@ namespace edgechat::models {
 namespace {
 
 constexpr int kMostText = 2000;  // characters of a link
-constexpr int kMostName = 96;    // of a repository, both parts
+constexpr int kMostName = 96;    // of a repository, with the organization and the slash
 const std::string kExpected = "org/name, or a link to a model on huggingface.co";
 
 Error refusal(const QString& text, const std::string& found, const std::string& expected = kExpected) {
@@ -40,8 +40,8 @@ bool isFilePath(const QString& path) {
     const QStringList parts = path.split(u'/');
     const bool plain = std::all_of(path.begin(), path.end(), [](QChar c) { return c.isPrint(); });
     return plain && !path.contains(u'\\') && std::all_of(parts.begin(), parts.end(), [](const QString& part) {
-        return !part.isEmpty() && part != QLatin1String(".") && part != QLatin1String("..");
-    });
+               return !part.isEmpty() && part != QLatin1String(".") && part != QLatin1String("..");
+           });
 }
 
 bool isHubHost(const QString& host) {
@@ -108,14 +108,14 @@ Result<RepositoryLink> readPath(const QString& text, const QString& path, const 
     if (parts.size() > 2 && parts[0] == QLatin1String("api")) parts.removeFirst();
     if (parts.size() > 2 && parts[0] == QLatin1String("models")) parts.removeFirst();
     if (parts.isEmpty()) return refusal(text, "a link to the Hub itself");
-    for (const char* other : {"datasets", "spaces", "collections", "docs", "blog", "papers", "posts", "models",
-                              "settings", "organizations", "api", "learn"}) {
+    for (const char* other : {"datasets", "spaces", "collections", "docs", "blog", "papers", "posts",
+                              "models", "settings", "organizations", "api", "learn"}) {
         if (parts[0] == QLatin1String(other))
             return refusal(text, std::string("a link to ") + other + ", not to a model");
     }
     if (parts.size() == 1)
         return refusal(text, "an organization or a name alone: " + parts[0].toStdString(), "org/name");
-    if (!isNamePart(parts[0]) || !isNamePart(parts[1]) || parts[0].size() + parts[1].size() > kMostName)
+    if (!isNamePart(parts[0]) || !isNamePart(parts[1]) || parts[0].size() + 1 + parts[1].size() > kMostName)
         return refusal(text, "a name that no repository can have",
                        "letters, digits, '.', '_' and '-', as org/name");
     link.repository = parts[0] + u'/' + parts[1];
@@ -146,8 +146,7 @@ Result<RepositoryLink> readShort(const QString& text, QString name) {
     } else if (const auto colon = name.lastIndexOf(u':'); colon >= 0) {
         tail.variant = name.mid(colon + 1);
         name.truncate(colon);
-        if (!isNamePart(tail.variant))
-            return refusal(text, "no variant behind the colon", "one as Q4_K_M");
+        if (!isNamePart(tail.variant)) return refusal(text, "no variant behind the colon", "one as Q4_K_M");
         if (!name.contains(u'/'))
             return refusal(text, "a name of another program's library", "org/name of a Hub");
     }
@@ -168,8 +167,7 @@ bool looksLikeAPath(const QString& text) {
 
 bool isRepositoryName(const QString& text) {
     const QStringList parts = text.split(u'/');
-    return parts.size() == 2 && isNamePart(parts[0]) && isNamePart(parts[1]) &&
-           parts[0].size() + parts[1].size() <= kMostName;
+    return parts.size() == 2 && isNamePart(parts[0]) && isNamePart(parts[1]) && text.size() <= kMostName;
 }
 
 Result<RepositoryLink> parseRepositoryLink(const QString& text, const QStringList& mirrors) {

@@ -303,8 +303,8 @@ Result<void> Store::discard(const QString& trashId) {
 uint64_t Store::emptyTrash() {
     const QString trash = m_folder + u'/' + kTrashName;
     const uint64_t before = folderBytes(trash);
-    const QStringList names = QDir(trash).entryList(QDir::AllEntries | QDir::Hidden | QDir::System |
-                                                    QDir::NoDotAndDotDot);
+    const QStringList names =
+        QDir(trash).entryList(QDir::AllEntries | QDir::Hidden | QDir::System | QDir::NoDotAndDotDot);
     for (const QString& name : names) {
         const qint64 process = processOf(name);
         if (process == ::getpid() || !isRunning(process)) deleteFolder(trash + u'/' + name);

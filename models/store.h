@@ -47,8 +47,8 @@ struct StoreEntry {
     uint64_t parameters = 0;
     int context = 0;  ///< tokens that the model was trained for; 0 in a record of an older version
     std::vector<StoredFile> files;
-    uint64_t bytes = 0;    ///< of `files` together
-    QStringList warnings;  ///< the checkpoint's, when it was imported
+    uint64_t bytes = 0;              ///< of `files` together
+    QStringList warnings;            ///< the checkpoint's, when it was imported
     QJsonObject quantizationReport;  ///< quant::toJson() of the report beside a quantized model, or empty
     QDateTime importedAt;
     QDateTime lastUsed;    ///< by markUsed(); invalid: never
@@ -81,7 +81,8 @@ class Store {
     /// Checks a checkpoint (what checkpointPath() makes of `fileOrFolder`) from its header to its last byte
     /// and puts the files that belong to it into the store: hard links on the same file system, else copies.
     /// The model appears when it is complete. Without `name` the checkpoint's is taken and made unique with
-    /// -2, -3, ...; a given `name` must be free and valid. ErrorCode::doesNotFit when the disk has too little room.
+    /// -2, -3, ...; a given `name` must be free and valid. ErrorCode::doesNotFit when the disk has too little
+    /// room.
     /// @param hub  where it came from; what a path in the Hub's cache says stands in for an empty repository
     Result<StoreEntry> importModel(const QString& fileOrFolder, const QString& name = QString(),
                                    const ImportProgress& progress = {}, HubOrigin hub = {});

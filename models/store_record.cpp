@@ -106,7 +106,8 @@ std::optional<Error> damageOf(const QFileInfo& info, const StoredFile& file, con
             known.value(QStringLiteral("modified")).toString() != modifiedText(info))
             continue;
         error.found = "other content than was imported";
-        error.expected = file.sha256.isEmpty() ? "a file that can be read" : "sha256 " + file.sha256.toStdString();
+        error.expected =
+            file.sha256.isEmpty() ? "a file that can be read" : "sha256 " + file.sha256.toStdString();
         return error;
     }
     return {};
@@ -184,14 +185,12 @@ QByteArray recordOf(const StoreEntry& entry) {
 QByteArray verificationOf(const StoreEntry& entry, const QStringList& wrongContent) {
     QJsonArray wrong;
     for (const QString& name : wrongContent) {
-        wrong.append(QJsonObject{{QStringLiteral("name"), name},
-                                 {QStringLiteral("modified"),
-                                  modifiedText(QFileInfo(entry.folder + u'/' + name))}});
+        wrong.append(
+            QJsonObject{{QStringLiteral("name"), name},
+                        {QStringLiteral("modified"), modifiedText(QFileInfo(entry.folder + u'/' + name))}});
     }
-    return QJsonDocument(
-               QJsonObject{{QStringLiteral("verifiedAt"),
-                            entry.verifiedAt.toString(Qt::ISODate)},
-                           {QStringLiteral("wrong"), wrong}})
+    return QJsonDocument(QJsonObject{{QStringLiteral("verifiedAt"), entry.verifiedAt.toString(Qt::ISODate)},
+                                     {QStringLiteral("wrong"), wrong}})
         .toJson();
 }
 

@@ -92,7 +92,8 @@ LayerTensors mapFalconLayer(const HfConfig& config, const std::string& prefix, H
         layer.mlpNorm = table.norm(prefix + "post_attention_layernorm", model.hidden, true);
     layer.up = table.linear(mlp + "dense_h_to_4h", model.ffn, model.hidden, config.mlpBias);
     layer.down = table.linear(mlp + "dense_4h_to_h", model.hidden, model.ffn, config.mlpBias);
-    if (table.hasOptional(mlp + "act.scales")) layer.activationScale = table.vector(mlp + "act.scales", model.ffn);
+    if (table.hasOptional(mlp + "act.scales"))
+        layer.activationScale = table.vector(mlp + "act.scales", model.ffn);
     return layer;
 }
 
@@ -197,10 +198,6 @@ uint64_t countParameters(const ModelTensors& tensors) {
     }
     return count;
 }
-
-}  // namespace
-
-namespace {
 
 Result<void> mapTensors(const HfConfig& config, const QuantizationScheme& scheme, HfTensorTable& table,
                         CheckpointContent& content) {

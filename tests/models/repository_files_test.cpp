@@ -51,8 +51,9 @@ class RepositoryFilesTest : public QObject {
     }
 
     void oneFileNeedsNoIndex() {
-        const auto models = modelsOf(listing(words("config.json model.safetensors model.safetensors.index.json")),
-                                     QStringLiteral("a/b"));
+        const auto models =
+            modelsOf(listing(words("config.json model.safetensors model.safetensors.index.json")),
+                     QStringLiteral("a/b"));
         QVERIFY(bool(models));
         QCOMPARE(pathsOf(models->front().weights), words("model.safetensors"));
         QCOMPARE(pathsOf(models->front().companions), words("config.json"));
@@ -60,11 +61,11 @@ class RepositoryFilesTest : public QObject {
     }
 
     void everyGgufFileIsAModel() {
-        const auto models = modelsOf(
-            listing(words("README.md config.json a-Q4_K_M.gguf a-Q8_0.gguf mmproj-a-f16.gguf "
-                          "big/a-F16-00002-of-00002.gguf big/a-F16-00001-of-00002.gguf "
-                          "cut-00001-of-00003.gguf")),
-            QStringLiteral("a/b"));
+        const auto models =
+            modelsOf(listing(words("README.md config.json a-Q4_K_M.gguf a-Q8_0.gguf mmproj-a-f16.gguf "
+                                   "big/a-F16-00002-of-00002.gguf big/a-F16-00001-of-00002.gguf "
+                                   "cut-00001-of-00003.gguf")),
+                     QStringLiteral("a/b"));
         QVERIFY(bool(models));
         QCOMPARE(models->size(), size_t{3});
         QStringList variants;
