@@ -8,7 +8,7 @@
 
 namespace edgechat::models {
 
-constexpr int kMostEntries = 100'000;  ///< of a folder that is looked through
+constexpr int kMostEntries = 20'000;  ///< of a folder that is looked through
 
 /// Names of all entries, sorted; nothing is said about what they are, and no link is followed. Names that are
 /// not valid in the file system's encoding are left out: no program here could open them. ErrorCode::badInput

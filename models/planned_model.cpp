@@ -102,6 +102,7 @@ Result<CheckpointContent> quantizedContent(const HfConfig& config, const quant::
             layer.activationScale = scales;
         }
     }
+    content->config.quantization = inference::quantizationText(content->tensors, int4);
     return content;
 }
 

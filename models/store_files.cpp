@@ -8,13 +8,13 @@
 #include <unistd.h>
 
 #include <QCryptographicHash>
-#include <QDir>
 #include <QDirIterator>
 #include <QFile>
 #include <QFileInfo>
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <string>
 
 namespace edgechat::models {
@@ -226,9 +226,10 @@ uint64_t folderBytes(const QString& folder) {
 }
 
 bool deleteFolder(const QString& folder) {
-    // QDir would delete what a link leads to.
-    if (QFileInfo(folder).isSymLink()) return QFile::remove(folder);
-    return QDir(folder).removeRecursively();
+    // QDir would delete what a link leads to, and cannot delete names that are no UTF-8.
+    std::error_code error;
+    std::filesystem::remove_all(native(folder).toStdString(), error);
+    return !error;
 }
 
 }  // namespace edgechat::models

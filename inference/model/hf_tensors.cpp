@@ -163,8 +163,8 @@ Result<void> judgeUnused(const HfConfig& config, const Names& names, const HfTen
     return {};
 }
 
-// "AWQ INT4 g128", "INT4 g32 (compressed-tensors)", "W8A8 INT8 by row", "BF16": what most elements of the
-// layers' matrices are.
+}  // namespace
+
 std::string quantizationText(const ModelTensors& tensors, bool awq) {
     std::map<std::pair<TensorType, int>, int64_t> elements;
     bool wholeRows = true;
@@ -186,6 +186,8 @@ std::string quantizationText(const ModelTensors& tensors, bool awq) {
     const std::string groups = wholeRows ? "by row" : "g" + std::to_string(most->first.second);
     return awq ? "AWQ INT4 " + groups : "INT4 " + groups + " (compressed-tensors)";
 }
+
+namespace {
 
 uint64_t countParameters(const ModelTensors& tensors) {
     uint64_t count = 0;

@@ -22,4 +22,8 @@ Result<void> mapHfTensors(const HfConfig& config, const StoredWeights& weights,
 Result<CheckpointContent> assumeHfTensors(const HfConfig& config, const QuantizationScheme& scheme,
                                           TensorType type, const std::string& configName);
 
+/// "AWQ INT4 g128", "INT4 g32 (compressed-tensors)", "W8A8 INT8 by row", "BF16": what most elements of the
+/// layers' matrices are.
+std::string quantizationText(const ModelTensors& tensors, bool awq);
+
 }  // namespace edgechat::inference

@@ -114,8 +114,9 @@ TEST_P(CatalogFit, theDefaultContextFitsWhereTheBadgeSaysSo) {
     if (fit.fits()) {
         EXPECT_GE(fit.largestContext, model.context);
         EXPECT_LE(memoryFit(*planned, fit.largestContext, KvKind::fp16, board).total(), board);
-        if (fit.largestContext < planned->loaded->config().context)
+        if (fit.largestContext < planned->loaded->config().context) {
             EXPECT_GT(memoryFit(*planned, fit.largestContext + 64, KvKind::fp16, board).total(), board);
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 // Renaming, the trash, and entries of the store that are links: what is deleted, when, and what never is.
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -118,6 +119,18 @@ class StoreTrashTest : public QObject {
             QVERIFY(trash().isEmpty());
             QVERIFY(QFile::exists(precious + QStringLiteral("/thesis.gguf")));
         }
+    }
+
+    void namesThatAreNoTextAreDeletedToo() {
+        const QByteArray odd = QFile::encodeName(path(QStringLiteral("models/mine/"))) + "\xff\xfe\n";
+        const int file = ::open(odd.constData(), O_WRONLY | O_CREAT, 0600);
+        QVERIFY(file >= 0);
+        ::close(file);
+        QVERIFY(!store().list()[0].damaged);
+        const Result<QString> trashed = store().remove(QStringLiteral("mine"));
+        QVERIFY(bool(trashed));
+        QVERIFY(bool(store().discard(*trashed)));
+        QVERIFY(trash().isEmpty());
     }
 
     void linksInCirclesAreNoModelsAndDoNotHang() {
