@@ -104,10 +104,10 @@ class RepositoryLinkTest : public QObject {
         row("https://huggingface.co@example.org/org/name", "a password or token");
         row("https://user:hf_secret@huggingface.co/org/name", "a password or token");
         row("ftp://huggingface.co/org/name", "ftp://");
-        row("/home/me/model.gguf", "a path on this machine");
+        row("/media/usb/model.gguf", "a path on this machine");
         row("~/models/x", "a path on this machine");
         row("./x/y", "a path on this machine");
-        row("file:///home/me/x", "a path on this machine");
+        row("file:///media/usb/x", "a path on this machine");
         row("C:\\models\\x", "a path on this machine");
         row("llama3:8b", "another program's library");
         row("git clone https://huggingface.co/org/name", "several words");
