@@ -24,8 +24,9 @@ struct TransferRequest {
 
 /// Fetches a file and ends with finished() or failed(). What came is kept in PartialFile whatever happens, so
 /// that the next Transfer for the same file, in this process or a later one, asks only for the rest: after a
-/// lost connection not a byte is fetched twice, after a pause or a kill what was under way
-/// (kReadBufferBytes and the kernel's buffers), after a restart of the machine up to PartialFile::kSyncBytes.
+/// connection that was closed not a byte is fetched twice, after a reset, a pause or a kill what was under
+/// way (kReadBufferBytes and the kernel's buffers), after a restart of the machine up to
+/// PartialFile::kSyncBytes.
 ///
 /// Lives in the session's thread, whose event loop the signals come from; none but progressed() comes from
 /// within a call. In a slot of its own, delete it with deleteLater().

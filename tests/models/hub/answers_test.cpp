@@ -2,6 +2,7 @@
 #include "models/hub/answers.h"
 
 #include <QtTest>
+#include <algorithm>
 
 #include "models/hub/endpoint.h"
 #include "models/hub/file_selection.h"
@@ -15,19 +16,20 @@ namespace {
 const std::string kSha1(40, 'a');
 const std::string kSha256(64, 'b');
 
-// A raw string whose text ends with a quotation mark hides the rest of the file from Qt's moc.
-std::string quoted(const std::string& text) {
-    return '"' + text + '"';
+/// JSON with ' for ": Qt's moc loses its way in a raw string that is an argument of a test's macro.
+std::string json(std::string text) {
+    std::replace(text.begin(), text.end(), '\'', '"');
+    return text;
 }
 
 /// One entry of a listing.
 std::string entry(const std::string& path, const std::string& size, const std::string& more = "") {
-    return R"({"type":"file","oid":)" + quoted(kSha1) + R"(,"size":)" + size + R"(,"path":)" + quoted(path) +
-           more + '}';
+    return json("{'type':'file','oid':'" + kSha1 + "','size':" + size + ",'path':'" + path + "'") + more +
+           "}";
 }
 
 std::string lfs(const std::string& oid, const std::string& size) {
-    return R"(,"lfs":{"oid":)" + quoted(oid) + R"(,"size":)" + size + R"(,"pointerSize":134})";
+    return json(",'lfs':{'oid':'" + oid + "','size':" + size + ",'pointerSize':134}");
 }
 
 std::vector<RepositoryFile> filesOf(const std::vector<const char*>& paths) {
@@ -52,10 +54,11 @@ class AnswersTest : public QObject {
   private Q_SLOTS:
     void aRepositorysAnswerIsRead() {
         const auto info = readRepositoryInfo(
-            R"({"id":"meta-llama/Llama-3.2-1B-Instruct","sha":)" + quoted(kSha1) +
-                R"(,"gated":"manual","private":false,"disabled":false,"siblings":[{"rfilename":"x"}],
-                "cardData":{"license":"llama3.2","license_link":"https://llama.com/license"},
-                "safetensors":{"parameters":{"BF16":1235814400},"total":1235814400}})",
+            json("{'id':'meta-llama/Llama-3.2-1B-Instruct','sha':") + json("'" + kSha1 + "'") +
+                json(",'gated':'manual','private':false,'disabled':false,'siblings':[{'rfilename':'x'}],"
+                     "                "
+                     "'cardData':{'license':'llama3.2','license_link':'https://llama.com/license'},"
+                     "                'safetensors':{'parameters':{'BF16':1235814400},'total':1235814400}}"),
             "a");
         QVERIFY(bool(info));
         QCOMPARE(info->commit, kSha1);
@@ -66,21 +69,22 @@ class AnswersTest : public QObject {
     }
 
     void whatAuthorsLeaveOutIsEmpty() {
-        const std::string head = R"({"id":"a/b","sha":)" + quoted(kSha1);
+        const std::string head = json("{'id':'a/b','sha':") + json("'" + kSha1 + "'");
         const auto info = readRepositoryInfo(head + '}', "a");
         QVERIFY(bool(info));
         QCOMPARE(info->gate, Gate::none);
         QVERIFY(info->licence.empty());
-        QCOMPARE(readRepositoryInfo(head + R"(,"gated":"auto"})", "a")->gate, Gate::automatic);
-        QCOMPARE(readRepositoryInfo(head + R"(,"gated":false})", "a")->gate, Gate::none);
+        QCOMPARE(readRepositoryInfo(head + json(",'gated':'auto'}"), "a")->gate, Gate::automatic);
+        QCOMPARE(readRepositoryInfo(head + json(",'gated':false}"), "a")->gate, Gate::none);
         // Their words may be of any kind.
-        QCOMPARE(readRepositoryInfo(head + R"(,"cardData":{"license":["mit"]}})", "a")->licence,
+        QCOMPARE(readRepositoryInfo(head + json(",'cardData':{'license':['mit']}}"), "a")->licence,
                  std::string("mit"));
-        QVERIFY(readRepositoryInfo(head + R"(,"cardData":{"license":5}})", "a")->licence.empty());
-        QVERIFY(readRepositoryInfo(head + R"(,"cardData":{"license":"a\u001bb"}})", "a")->licence.empty());
-        QCOMPARE(readRepositoryInfo(head + R"(,"cardData":{"license":"other","license_name":"falcon"}})", "a")
-                     ->licence,
-                 std::string("falcon"));
+        QVERIFY(readRepositoryInfo(head + json(",'cardData':{'license':5}}"), "a")->licence.empty());
+        QVERIFY(readRepositoryInfo(head + json(",'cardData':{'license':'a\u001bb'}}"), "a")->licence.empty());
+        QCOMPARE(
+            readRepositoryInfo(head + json(",'cardData':{'license':'other','license_name':'falcon'}}"), "a")
+                ->licence,
+            std::string("falcon"));
     }
 
     void aWrongAnswerIsRefused_data() {
@@ -102,7 +106,7 @@ class AnswersTest : public QObject {
 
     void aListingIsRead() {
         const auto files =
-            readTree('[' + entry("config.json", "10") + R"(,{"type":"directory","path":"x","size":0},)" +
+            readTree('[' + entry("config.json", "10") + json(",{'type':'directory','path':'x','size':0},") +
                          entry("m.safetensors", "1099511627776", lfs(kSha256, "1099511627776")) + ']',
                      "a");
         QVERIFY(bool(files));
@@ -120,8 +124,8 @@ class AnswersTest : public QObject {
              {entry("a", "-1"), entry("a", "1.5"), entry("a", "\"1\""), entry("a", "1099511627777"),
               entry("a", "99999999999999999999999"), entry("a", "1", lfs(kSha256, "-1")),
               entry("a", "1", lfs(kSha1, "1")), entry("a", "1", lfs("../" + kSha256, "1")),
-              std::string(R"({"type":"file","path":"a","size":1})"),
-              std::string(R"({"type":"file","path":"a","size":1,"oid":"zz"})")}) {
+              std::string(json("{'type':'file','path':'a','size':1}")),
+              std::string(json("{'type':'file','path':'a','size':1,'oid':'zz'}"))}) {
             QVERIFY2(!readTree('[' + bad + ']', "a"), bad.c_str());
         }
         QVERIFY(!readTree("{}", "a"));
@@ -251,9 +255,10 @@ class AnswersTest : public QObject {
         QCOMPARE(
             namesOf(selection->files).join(u' '),
             QStringLiteral("config.json generation_config.json tokenizer.json model.safetensors.index.json"));
-        const auto shards = selectShards(files, kRepository,
-                                         R"({"weight_map":{"a":"model-00002-of-00002.safetensors",
-                                             "b":"model-00001-of-00002.safetensors"}})");
+        const auto shards = selectShards(
+            files, kRepository,
+            json("{'weight_map':{'a':'model-00002-of-00002.safetensors',"
+                 "                                             'b':'model-00001-of-00002.safetensors'}}"));
         QVERIFY(bool(shards));
         QCOMPARE(namesOf(*shards).join(u' '),
                  QStringLiteral("model-00001-of-00002.safetensors model-00002-of-00002.safetensors"));

@@ -47,8 +47,6 @@ class HubSimulator : public QObject {
     void setPageSize(qsizetype entries) { m_pageSize = entries; }
     /// Small files come from another path of the same host, as those of renamed repositories do.
     void setRelativeRedirect(bool on) { m_relativeRedirect = on; }
-    /// Signed addresses handed out until now are refused with 403 from now on.
-    void expireSignatures() { m_signature++; }
     void script(const Fault& fault) { m_script.append(fault); }
     void clearScript() { m_script.clear(); }
 
@@ -80,7 +78,6 @@ class HubSimulator : public QObject {
     QByteArray m_member, m_guest;
     qsizetype m_pageSize = 1000;
     bool m_relativeRedirect = false;
-    int m_signature = 1;
     QList<Fault> m_script;
     QList<RecordedRequest> m_requests;
 };
