@@ -16,7 +16,6 @@ namespace {
 constexpr int64_t kSearchedRows = 128;
 constexpr float kLargestFolded = 0.25f * 65504;  // of a norm's weight, as NNCF bounds it
 constexpr int kSweeps = 2;                       // five bring less than 1 % more of the loss
-constexpr int64_t kTokensForSweeps = 8;          // an input; with fewer they learn the tokens by heart
 
 /// Values in the order of SiteStatistics by input again: toPlaces() back.
 std::vector<float> byInput(std::vector<float> values, const std::vector<int64_t>& order) {
@@ -121,7 +120,8 @@ class LayerQuantizer {
     /// What the result is worth, whose inputs are known by these.
     LinearEffort fullEffort(LinearMethod method, const SiteStatistics& statistics) const {
         LinearEffort full = effort(method, 1);
-        const bool enough = statistics.tokens >= kTokensForSweeps * statistics.size;
+        // Of few tokens they would learn what is chance.
+        const bool enough = statistics.tokens >= kManyTokens * statistics.size;
         if (m_recipe.ingredients.sweeps && enough) full.sweeps = kSweeps;
         return full;
     }

@@ -164,6 +164,7 @@ std::map<InputSite, SiteStatistics> StatisticsCollector::finish() {
         for (InputBlock& block : statistics.blocks) {
             Gram& gram = block.gram;
             for (float& value : gram.values) value *= factor;
+            if (statistics.tokens >= kManyTokens * gram.size) continue;
             const auto chance = static_cast<float>(static_cast<double>(gram.size) / tokens);
             for (int64_t i = 0; i < gram.size; ++i) gram.row(i)[i] *= 1 + chance;
         }

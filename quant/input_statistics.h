@@ -10,12 +10,15 @@
 
 namespace edgechat::quant {
 
+/// Tokens for each input from which on second moments are taken at their word.
+constexpr int64_t kManyTokens = 8;
+
 /// Inputs [first, first + count) of a layer whose correlations are kept together.
 struct InputBlock {
     int64_t first = 0;
-    /// Mean of weight * x^T x over the tokens counted, with a diagonal that is larger by the share size /
-    /// tokens: the fewer tokens there are for the inputs, the more of what two of them seem to share is
-    /// chance (shrinkage towards the diagonal, after Ledoit and Wolf 2004).
+    /// Mean of weight * x^T x over the tokens counted. With fewer than kManyTokens of them for each input the
+    /// diagonal is larger by the share size / tokens: the fewer there are, the more of what two inputs seem
+    /// to share is chance (shrinkage towards the diagonal, after Ledoit and Wolf 2004).
     Gram gram;
 };
 

@@ -53,11 +53,6 @@ bool measurable(const std::map<InputSite, SiteStatistics>& statistics) {
     });
 }
 
-/// Of few windows each one is missed where it does not count; of many, an eighth knows more kinds of text.
-int64_t heldOutOf(int64_t windows) {
-    return std::max<int64_t>(1, windows / (windows < 64 ? 16 : 8));
-}
-
 /// What a result depends on beside the recipe: where the Gram matrices were cut for want of memory.
 std::string partsText(const std::map<InputSite, int>& blocks) {
     std::string text;
@@ -368,7 +363,7 @@ class Job {
         StatisticsPlan statisticsPlan;
         statisticsPlan.windows = m_windows.count();
         statisticsPlan.window = m_windows.window;
-        statisticsPlan.heldOutWindows = heldOutOf(m_windows.count());
+        statisticsPlan.heldOutWindows = std::max<int64_t>(1, m_windows.count() / 8);
         statisticsPlan.blocks = m_plan.blocks;
         statisticsPlan.gram = m_request.recipe.method != Method::smoothquant;
         StatisticsCollector collector(statisticsPlan, product);

@@ -174,7 +174,7 @@ Command quantizeCommand() {
         {"--group-size", "32|64|128|auto",
          "inputs that share a scale (auto: the largest that suits the model)"},
         {"--calibration", "FILE", "a text of the kind that the model will meet (EdgeChat's own)"},
-        {"--samples", "N", "windows of the text to read (64, or 32 from 2 billion parameters on)"},
+        {"--samples", "N", "windows of the text to read (128; 64 from 0.4, 32 from 2 billion weights)"},
         {"--seed", "S", "moves the windows (0)"},
         {"--evaluate", "FILE", "measure perplexity and KL divergence from the source on this text"},
         {"--resume", "", "go on with an unfinished quantization"},
