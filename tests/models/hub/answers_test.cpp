@@ -257,8 +257,8 @@ class AnswersTest : public QObject {
             QStringLiteral("config.json generation_config.json tokenizer.json model.safetensors.index.json"));
         const auto shards = selectShards(
             files, kRepository,
-            json("{'weight_map':{'a':'model-00002-of-00002.safetensors',"
-                 "                                             'b':'model-00001-of-00002.safetensors'}}"));
+            QByteArray::fromStdString(json("{'weight_map':{'a':'model-00002-of-00002.safetensors',"
+                                           "'b':'model-00001-of-00002.safetensors'}}")));
         QVERIFY(bool(shards));
         QCOMPARE(namesOf(*shards).join(u' '),
                  QStringLiteral("model-00001-of-00002.safetensors model-00002-of-00002.safetensors"));
