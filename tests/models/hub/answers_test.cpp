@@ -80,7 +80,7 @@ class AnswersTest : public QObject {
         QCOMPARE(readRepositoryInfo(head + json(",'cardData':{'license':['mit']}}"), "a")->licence,
                  std::string("mit"));
         QVERIFY(readRepositoryInfo(head + json(",'cardData':{'license':5}}"), "a")->licence.empty());
-        QVERIFY(readRepositoryInfo(head + json(",'cardData':{'license':'a\u001bb'}}"), "a")->licence.empty());
+        QVERIFY(readRepositoryInfo(head + json(",'cardData':{'license':'a\\u001bb'}}"), "a")->licence.empty());
         QCOMPARE(
             readRepositoryInfo(head + json(",'cardData':{'license':'other','license_name':'falcon'}}"), "a")
                 ->licence,
