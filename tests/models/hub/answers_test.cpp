@@ -80,7 +80,7 @@ class AnswersTest : public QObject {
         QCOMPARE(readRepositoryInfo(head + json(",'cardData':{'license':['mit']}}"), "a")->licence,
                  std::string("mit"));
         QVERIFY(readRepositoryInfo(head + json(",'cardData':{'license':5}}"), "a")->licence.empty());
-        QVERIFY(readRepositoryInfo(head + json(",'cardData':{'license':'a\u001bb'}}"), "a")->licence.empty());
+        QVERIFY(readRepositoryInfo(head + json(",'cardData':{'license':'a\\u001bb'}}"), "a")->licence.empty());
         QCOMPARE(
             readRepositoryInfo(head + json(",'cardData':{'license':'other','license_name':'falcon'}}"), "a")
                 ->licence,
@@ -257,9 +257,8 @@ class AnswersTest : public QObject {
             QStringLiteral("config.json generation_config.json tokenizer.json model.safetensors.index.json"));
         const auto shards = selectShards(
             files, kRepository,
-            QByteArray::fromStdString(json(
-                "{'weight_map':{'a':'model-00002-of-00002.safetensors',"
-                "                                             'b':'model-00001-of-00002.safetensors'}}")));
+            QByteArray::fromStdString(json("{'weight_map':{'a':'model-00002-of-00002.safetensors',"
+                                           "'b':'model-00001-of-00002.safetensors'}}")));
         QVERIFY(bool(shards));
         QCOMPARE(namesOf(*shards).join(u' '),
                  QStringLiteral("model-00001-of-00002.safetensors model-00002-of-00002.safetensors"));

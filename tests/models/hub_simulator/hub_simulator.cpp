@@ -201,7 +201,7 @@ HttpAnswer HubSimulator::resolve(const HttpRequest& request, const SimulatedRepo
     answered.headers = {{"X-Repo-Commit", repository.commit()}};
     const QByteArray content = file->second.content;
     if (file->second.lfs) {
-        const QByteArray sha256 = sha256Of(content);
+        const QByteArray sha256 = file->second.sha256();
         answered.status = 302;
         answered.headers.append({"X-Linked-Size", QByteArray::number(content.size())});
         answered.headers.append({"X-Linked-Etag", '"' + sha256 + '"'});
@@ -211,7 +211,7 @@ HttpAnswer HubSimulator::resolve(const HttpRequest& request, const SimulatedRepo
         answered.body = "Found. Redirecting";
         return answered;
     }
-    const QByteArray etag = '"' + gitBlobOf(content) + '"';
+    const QByteArray etag = '"' + file->second.blobId() + '"';
     if (m_relativeRedirect && !request.target.startsWith("/api/resolve-cache/")) {
         answered.status = 307;
         answered.headers.append({"X-Linked-Size", QByteArray::number(content.size())});
@@ -237,7 +237,7 @@ HttpAnswer HubSimulator::cdnAnswer(const QString& path, const QString& query) co
     if (query != QStringLiteral("X-Signature=secret")) return failure(403, "", "Request has expired");
     for (const auto& [id, repository] : m_repositories) {
         for (const auto& [name, file] : repository.files) {
-            const QByteArray sha256 = sha256Of(file.content);
+            const QByteArray sha256 = file.sha256();
             if (!file.lfs || path != QStringLiteral("/xet/") + text(sha256)) continue;
             HttpAnswer answered;
             // Of the storage, not of the Hub: another form than X-Linked-Etag.

@@ -13,10 +13,6 @@ QString text(const QByteArray& ascii) {
     return QString::fromLatin1(ascii);
 }
 
-QByteArray blobId(const SimulatedFile& file) {
-    return gitBlobOf(file.lfs ? lfsPointer(file.content) : file.content);
-}
-
 /// The folders above all files, as the listing has them.
 std::set<QString> foldersOf(const SimulatedRepository& repository) {
     std::set<QString> folders;
@@ -29,12 +25,12 @@ std::set<QString> foldersOf(const SimulatedRepository& repository) {
 
 QJsonObject fileEntry(const QString& path, const SimulatedFile& file) {
     QJsonObject entry = {{QStringLiteral("type"), QStringLiteral("file")},
-                         {QStringLiteral("oid"), text(blobId(file))},
+                         {QStringLiteral("oid"), text(file.blobId())},
                          {QStringLiteral("size"), file.content.size()},
                          {QStringLiteral("path"), path}};
     if (file.lfs) {
         entry.insert(QStringLiteral("lfs"),
-                     QJsonObject{{QStringLiteral("oid"), text(sha256Of(file.content))},
+                     QJsonObject{{QStringLiteral("oid"), text(file.sha256())},
                                  {QStringLiteral("size"), file.content.size()},
                                  {QStringLiteral("pointerSize"), lfsPointer(file.content).size()}});
     }
@@ -58,9 +54,28 @@ QByteArray lfsPointer(const QByteArray& content) {
            QByteArray::number(content.size()) + '\n';
 }
 
+void SimulatedFile::hash() const {
+    // A copy that is kept shares its bytes with the content until somebody changes that.
+    if (!digests.sha256.isEmpty() && digests.hashed.constData() == content.constData() &&
+        digests.hashed.size() == content.size()) {
+        return;
+    }
+    digests = {content, sha256Of(content), gitBlobOf(lfs ? lfsPointer(content) : content)};
+}
+
+const QByteArray& SimulatedFile::sha256() const {
+    hash();
+    return digests.sha256;
+}
+
+const QByteArray& SimulatedFile::blobId() const {
+    hash();
+    return digests.blobId;
+}
+
 QByteArray SimulatedRepository::commit() const {
     QByteArray all = id.toUtf8();
-    for (const auto& [path, file] : files) all += path.toUtf8() + blobId(file);
+    for (const auto& [path, file] : files) all += path.toUtf8() + file.blobId();
     return QCryptographicHash::hash(all, QCryptographicHash::Sha1).toHex();
 }
 
@@ -69,12 +84,12 @@ QByteArray SimulatedRepository::infoJson(bool withBlobs) const {
     for (const auto& [path, file] : files) {
         QJsonObject sibling = {{QStringLiteral("rfilename"), path}};
         if (withBlobs) {
-            sibling.insert(QStringLiteral("blobId"), text(blobId(file)));
+            sibling.insert(QStringLiteral("blobId"), text(file.blobId()));
             sibling.insert(QStringLiteral("size"), file.content.size());
         }
         if (withBlobs && file.lfs) {
             sibling.insert(QStringLiteral("lfs"),
-                           QJsonObject{{QStringLiteral("sha256"), text(sha256Of(file.content))},
+                           QJsonObject{{QStringLiteral("sha256"), text(file.sha256())},
                                        {QStringLiteral("size"), file.content.size()},
                                        {QStringLiteral("pointerSize"), lfsPointer(file.content).size()}});
         }

@@ -10,6 +10,16 @@ namespace edgechat::testing {
 struct SimulatedFile {
     QByteArray content;
     bool lfs = false;  ///< as large files are: served by another host, listed with their sha256
+
+    const QByteArray& sha256() const;  ///< of the content
+    const QByteArray& blobId() const;  ///< git's, of the content or of what stands for it
+
+    /// Both, of the content that `hashed` shares: every request asks for them.
+    struct Digests {
+        QByteArray hashed, sha256, blobId;
+    };
+    mutable Digests digests = {};
+    void hash() const;
 };
 
 struct SimulatedRepository {
