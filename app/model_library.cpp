@@ -85,6 +85,8 @@ ModelLibrary::ModelLibrary(ModelHost& host, Settings& settings, QObject* parent)
     : QAbstractListModel(parent), m_host(host), m_settings(settings) {
     connect(&host, &ModelHost::stateChanged, this, &ModelLibrary::onLoadedChanged);
     connect(&settings, &Settings::recentFilesChanged, this, &ModelLibrary::refresh);
+    // What a program that crashed had removed.
+    m_worker.post([] { models::Store().emptyTrash(); });
     m_importTimer.setInterval(kProgressMilliseconds);
     connect(&m_importTimer, &QTimer::timeout, this, [this] {
         const double progress = static_cast<int>(m_importDone.load() * 100) / 100.0;
@@ -194,6 +196,12 @@ void ModelLibrary::onLoadedChanged() {
     const QString path = m_host.state() == ModelHost::Ready ? m_host.path() : QString();
     if (path == m_loadedPath) return;
     m_loadedPath = path;
+    const auto loaded = std::find_if(m_entries.begin(), m_entries.end(), [&path](const ModelEntry& entry) {
+        return entry.inStore && entry.path == path;
+    });
+    // A time that cannot be noted is nobody's trouble.
+    if (loaded != m_entries.end())
+        m_worker.post([name = loaded->name] { static_cast<void>(models::Store().markUsed(name)); });
     if (!m_entries.empty())
         Q_EMIT dataChanged(index(0), index(count() - 1), {LoadedRole, SwitchCostRole, SwitchWarningRole});
 }

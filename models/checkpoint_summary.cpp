@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "inference/model/checkpoint.h"
+#include "models/folder_listing.h"
 
 namespace edgechat::models {
 namespace {
@@ -31,9 +32,13 @@ QString withoutPart(const QString& name) {
     return QString(name).remove(part);
 }
 
-bool isHuggingFaceFolder(const QDir& folder) {
-    return folder.exists(QStringLiteral("config.json")) ||
-           !folder.entryList({QStringLiteral("*.safetensors")}, QDir::Files).isEmpty();
+/// Of the names in a folder those of files with an ending.
+QStringList filesOf(const QDir& folder, const QStringList& names, QLatin1String ending) {
+    QStringList files;
+    for (const QString& name : names) {
+        if (name.endsWith(ending) && QFileInfo(folder.filePath(name)).isFile()) files << name;
+    }
+    return files;
 }
 
 /// The checkpoint that a file is a part of: the folder of a Hugging Face file, the first part of a split one.
@@ -66,9 +71,13 @@ Result<QString> checkpointPath(const QString& fileOrFolder) {
     const QString path = QDir::cleanPath(info.absoluteFilePath());
     if (!info.isDir()) return wholeOf(path);
     const QDir folder(path);
-    const QStringList files = folder.entryList({QStringLiteral("*.gguf")}, QDir::Files, QDir::Name);
+    const Result<QStringList> names = listFolder(path);
+    if (!names) return names.error();
+    const QStringList files = filesOf(folder, *names, QLatin1String(".gguf"));
+    const bool huggingFace = names->contains(QStringLiteral("config.json")) ||
+                             !filesOf(folder, *names, QLatin1String(".safetensors")).isEmpty();
     // What a folder without both lacks is the reader's to say.
-    if (files.isEmpty() || isHuggingFaceFolder(folder)) return path;
+    if (files.isEmpty() || huggingFace) return path;
     const bool oneModel = std::all_of(files.begin(), files.end(), [&](const QString& file) {
         return withoutPart(file) != file && withoutPart(file) == withoutPart(files.first());
     });
@@ -118,10 +127,15 @@ Result<CheckpointSummary> readCheckpoint(const QString& path) {
 
     const QDir folder(path);
     if (QFileInfo(path).isDir()) {
-        const QStringList names = folder.entryList(QDir::Files, QDir::Name);
+        const Result<QStringList> listed = listFolder(path);
+        if (!listed) return listed.error();
+        const QString index = QStringLiteral("model.safetensors.index.json");
+        QStringList names;
+        for (const QString& name : companionFiles(*listed) + listed->filter(index)) {
+            if (QFileInfo(folder.filePath(name)).isFile()) names << name;
+        }
         const bool one =
             summary.files == QStringList{folder.absoluteFilePath(QStringLiteral("model.safetensors"))};
-        const QString index = QStringLiteral("model.safetensors.index.json");
         if (!one && names.contains(index)) summary.files << folder.absoluteFilePath(index);
         for (const QString& name : companionFiles(names)) summary.files << folder.absoluteFilePath(name);
     }

@@ -4,6 +4,7 @@
 #include <QString>
 #include <QStringList>
 #include <cstdint>
+#include <functional>
 
 #include "inference/result.h"
 
@@ -34,6 +35,9 @@ QString checkpointName(const QString& path);
 /// Opens the checkpoint (all is checked but the weights themselves) and lists its files. `path` is what
 /// checkpointPath() gave.
 Result<CheckpointSummary> readCheckpoint(const QString& path);
+
+/// readCheckpoint(), or what a test puts in its place.
+using CheckpointReader = std::function<Result<CheckpointSummary>(const QString& path)>;
 
 /// Of the names of files in a Hugging Face folder those that a loader reads beside the weights:
 /// configuration, tokenizer, chat template. In the order given.

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "models/hub_cache.h"
 #include "models/paths.h"
 #include "models/store_files.h"
 #include "models/store_record.h"
@@ -66,14 +67,42 @@ QString freeName(const QString& folder, const QString& base) {
     return name;
 }
 
+/// "<process>-<a name that no other folder has>"
+QString ownName() {
+    return QString::number(::getpid()) + u'-' + QUuid::createUuid().toString(QUuid::Id128);
+}
+
+/// Whether the process that made such a name is running.
+bool isRunning(qint64 process) {
+    return process > 0 && (::kill(static_cast<pid_t>(process), 0) == 0 || errno != ESRCH);
+}
+
+qint64 processOf(const QString& ownName) {
+    return ownName.section(u'-', 0, 0).toInt();
+}
+
 /// Imports that a dead process left half done.
 void removeStaleImports(const QString& incoming) {
     const QStringList names = QDir(incoming).entryList(QDir::Dirs | QDir::NoDotAndDotDot);
     for (const QString& name : names) {
-        const qint64 process = name.section(u'-', 0, 0).toLongLong();
-        if (process > 0 && (::kill(static_cast<pid_t>(process), 0) == 0 || errno != ESRCH)) continue;
-        QDir(incoming + u'/' + name).removeRecursively();
+        if (!isRunning(processOf(name))) deleteFolder(incoming + u'/' + name);
     }
+}
+
+Error noSuchModel(const char* what, const QString& name, const QString& store) {
+    return badInput(what, name, "no model of that name in " + store.toStdString(),
+                    "one of those that `list` shows");
+}
+
+Error nameTaken(const char* what, const QString& name) {
+    return badInput(what, name, "a model of that name in the store", "a free name, or `remove` first");
+}
+
+Error noName(const char* what, const QString& name) {
+    Error error = badInput(what, name, "characters that a name cannot hold",
+                           '"' + sanitizedName(name).toStdString() + "\", for example");
+    error.code = ErrorCode::usage;
+    return error;
 }
 
 }  // namespace
@@ -107,10 +136,8 @@ std::vector<StoreEntry> Store::list() const {
 
 Result<StoreEntry> Store::find(const QString& name) const {
     const QString folder = m_folder + u'/' + name;
-    if (!isEntryName(name) || !QFileInfo(folder).isDir()) {
-        return badInput("cannot find the model", name, "no model of that name in " + m_folder.toStdString(),
-                        "one of those that `list` shows");
-    }
+    if (!isEntryName(name) || !QFileInfo(folder).isDir())
+        return noSuchModel("cannot find the model", name, m_folder);
     StoreEntry entry = readEntry(name);
     if (entry.damaged) {
         Error error;
@@ -119,6 +146,17 @@ Result<StoreEntry> Store::find(const QString& name) const {
         return error;
     }
     return entry;
+}
+
+Result<StoreEntry> Store::recorded(const QString& name) const {
+    if (!isEntryName(name) || !QFileInfo(m_folder + u'/' + name).isDir())
+        return noSuchModel("cannot find the model", name, m_folder);
+    StoreEntry entry = readEntry(name);
+    if (!entry.damaged || !entry.damagedFiles.empty()) return entry;
+    Error error;
+    error.code = ErrorCode::badInput;
+    error.what = entry.problem.toStdString();
+    return error;
 }
 
 StoreEntry Store::readEntry(const QString& name) const {
@@ -149,28 +187,19 @@ Result<std::vector<StoredFile>> Store::placeFiles(const CheckpointSummary& check
 }
 
 Result<StoreEntry> Store::importModel(const QString& fileOrFolder, const QString& name,
-                                      const ImportProgress& progress) {
-    if (!name.isEmpty() && !isModelName(name)) {
-        Error error = badInput("cannot import under the name", name, "characters that a name cannot hold",
-                               '"' + sanitizedName(name).toStdString() + "\", for example");
-        error.code = ErrorCode::usage;
-        return error;
-    }
+                                      const ImportProgress& progress, HubOrigin hub) {
+    constexpr const char* kWhat = "cannot import under the name";
+    if (!name.isEmpty() && !isModelName(name)) return noName(kWhat, name);
     const Result<QString> source = checkpointPath(fileOrFolder);
     if (!source) return source.error();
     const Result<CheckpointSummary> checkpoint = m_reader(*source);
     if (!checkpoint) return checkpoint.error();
 
-    const auto taken = [](const QString& modelName) {
-        return badInput("cannot import under the name", modelName, "a model of that name in the store",
-                        "a free name, or `remove` first");
-    };
-    if (!name.isEmpty() && QFileInfo::exists(m_folder + u'/' + name)) return taken(name);
+    if (!name.isEmpty() && QFileInfo::exists(m_folder + u'/' + name)) return nameTaken(kWhat, name);
 
     const QString incoming = m_folder + u'/' + kIncomingName;
     removeStaleImports(incoming);
-    const QString work =
-        incoming + u'/' + QString::number(::getpid()) + u'-' + QUuid::createUuid().toString(QUuid::Id128);
+    const QString work = incoming + u'/' + ownName();
     if (!QDir().mkpath(work)) return cannotCreate(work);
     const auto abandon = [&work](const Error& error) {
         QDir(work).removeRecursively();
@@ -183,6 +212,7 @@ Result<StoreEntry> Store::importModel(const QString& fileOrFolder, const QString
     entry.folder = work;
     entry.path = QFileInfo(*source).isDir() ? work : work + u'/' + files->front().name;
     entry.origin = *source;
+    entry.hub = hub.repository.isEmpty() ? hubCacheOrigin(*source) : std::move(hub);
     entry.title = checkpoint->title;
     entry.architecture = checkpoint->architecture;
     entry.quantization = checkpoint->quantization;
@@ -206,17 +236,35 @@ Result<StoreEntry> Store::importModel(const QString& fileOrFolder, const QString
         if (!QFileInfo::exists(target)) return abandon(renamed.error());
         if (!name.isEmpty()) break;
     }
-    return abandon(taken(name.isEmpty() ? base : name));
+    return abandon(nameTaken(kWhat, name.isEmpty() ? base : name));
+}
+
+Result<StoreEntry> Store::rename(const QString& name, const QString& newName) {
+    constexpr const char* kWhat = "cannot rename to";
+    if (!isModelName(newName)) return noName(kWhat, newName);
+    const QString folder = m_folder + u'/' + name;
+    if (!isEntryName(name) || !QFileInfo(folder).isDir())
+        return noSuchModel("cannot rename the model", name, m_folder);
+    const QString target = m_folder + u'/' + newName;
+    if (name == newName) return readEntry(name);
+    if (QFileInfo::exists(target)) return nameTaken(kWhat, newName);
+    if (Result<void> renamed = renameDurably(folder, target); !renamed) return renamed.error();
+    return readEntry(newName);
+}
+
+Result<void> Store::markUsed(const QString& name) {
+    const QString folder = m_folder + u'/' + name;
+    if (!isEntryName(name) || !QFileInfo(folder).isDir())
+        return noSuchModel("cannot find the model", name, m_folder);
+    return touch(folder + u'/' + kLastUsedName);
 }
 
 Result<QString> Store::remove(const QString& name) {
-    if (!isEntryName(name) || !QFileInfo(m_folder + u'/' + name).isDir()) {
-        return badInput("cannot remove the model", name, "no model of that name in " + m_folder.toStdString(),
-                        "one of those that `list` shows");
-    }
+    if (!isEntryName(name) || !QFileInfo(m_folder + u'/' + name).isDir())
+        return noSuchModel("cannot remove the model", name, m_folder);
     const QString trash = m_folder + u'/' + kTrashName;
     if (!QDir().mkpath(trash)) return cannotCreate(trash);
-    const QString trashId = QUuid::createUuid().toString(QUuid::Id128) + u'-' + name;
+    const QString trashId = ownName() + u'-' + name;
     if (Result<void> moved = renameDurably(m_folder + u'/' + name, trash + u'/' + trashId); !moved) {
         return moved.error();
     }
@@ -224,7 +272,7 @@ Result<QString> Store::remove(const QString& name) {
 }
 
 Result<StoreEntry> Store::restore(const QString& trashId) {
-    const QString name = trashId.section(u'-', 1);
+    const QString name = trashId.section(u'-', 2);
     const QString source = m_folder + u'/' + kTrashName + u'/' + trashId;
     if (!isEntryName(name) || trashId.contains(u'/') || !QFileInfo(source).isDir()) {
         return badInput("cannot restore the model", name, "nothing in the store's trash",
@@ -244,7 +292,7 @@ Result<void> Store::discard(const QString& trashId) {
         return badInput("cannot delete the model", trashId, "nothing in the store's trash",
                         "a model removed before");
     }
-    if (QDir(folder).removeRecursively()) return {};
+    if (deleteFolder(folder)) return {};
     Error error;
     error.what = "cannot delete the folder";
     error.file = folder.toStdString();
@@ -255,7 +303,12 @@ Result<void> Store::discard(const QString& trashId) {
 uint64_t Store::emptyTrash() {
     const QString trash = m_folder + u'/' + kTrashName;
     const uint64_t before = folderBytes(trash);
-    QDir(trash).removeRecursively();
+    const QStringList names =
+        QDir(trash).entryList(QDir::AllEntries | QDir::Hidden | QDir::System | QDir::NoDotAndDotDot);
+    for (const QString& name : names) {
+        const qint64 process = processOf(name);
+        if (process == ::getpid() || !isRunning(process)) deleteFolder(trash + u'/' + name);
+    }
     return before - folderBytes(trash);
 }
 

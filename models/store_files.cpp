@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <string>
 
 namespace edgechat::models {
@@ -111,7 +112,7 @@ Result<QString> readThrough(int source, const QString& sourcePath, int copy, con
         if (progress && !progress(done, total)) {
             Error error;
             error.code = ErrorCode::interrupted;
-            error.what = "the import was stopped";
+            error.what = "stopped while reading";
             error.file = sourcePath.toStdString();
             return error;
         }
@@ -128,15 +129,34 @@ Result<QString> readThrough(int source, const QString& sourcePath, int copy, con
     return QString::fromLatin1(hash.result().toHex());
 }
 
+/// Opens a regular file; a pipe or a device, which could keep a reader waiting for ever, is refused.
+Result<uint64_t> sizeOf(const FileDescriptor& input, const QString& path) {
+    struct stat status {};
+    if (!input || ::fstat(input.get(), &status) != 0) return fileError("cannot read the model", path, errno);
+    if (S_ISREG(status.st_mode)) return static_cast<uint64_t>(status.st_size);
+    Error error;
+    error.code = ErrorCode::badInput;
+    error.what = "cannot read the model";
+    error.file = path.toStdString();
+    error.found = "no regular file";
+    return error;
+}
+
 }  // namespace
+
+Result<QString> hashFile(const QString& path, const ImportProgress& progress) {
+    const FileDescriptor input(::open(native(path).constData(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const Result<uint64_t> bytes = sizeOf(input, path);
+    if (!bytes) return bytes.error();
+    return readThrough(input.get(), path, -1, {}, *bytes, progress);
+}
 
 Result<QString> placeFile(const QString& source, const QString& target, uint64_t room,
                           const ImportProgress& progress) {
-    const FileDescriptor input(::open(native(source).constData(), O_RDONLY | O_CLOEXEC));
-    if (!input) return fileError("cannot read the model", source, errno);
-    struct stat status {};
-    if (::fstat(input.get(), &status) != 0) return fileError("cannot read the model", source, errno);
-    const uint64_t bytes = static_cast<uint64_t>(status.st_size);
+    const FileDescriptor input(::open(native(source).constData(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const Result<uint64_t> size = sizeOf(input, source);
+    if (!size) return size.error();
+    const uint64_t bytes = *size;
 
     // AT_SYMLINK_FOLLOW: the store keeps the file itself, not a link that may come to dangle.
     const bool linked = ::linkat(AT_FDCWD, native(source).constData(), AT_FDCWD, native(target).constData(),
@@ -169,6 +189,13 @@ Result<void> writeDurably(const QString& path, const QByteArray& content) {
     return syncFolder(QFileInfo(path).path());
 }
 
+Result<void> touch(const QString& path) {
+    const FileDescriptor file(
+        ::open(native(path).constData(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644));
+    if (!file || ::futimens(file.get(), nullptr) != 0) return fileError("cannot write", path, errno);
+    return {};
+}
+
 Result<void> renameDurably(const QString& source, const QString& target) {
     int failed = ::renameat2(AT_FDCWD, native(source).constData(), AT_FDCWD, native(target).constData(),
                              RENAME_NOREPLACE);
@@ -182,6 +209,12 @@ Result<void> renameDurably(const QString& source, const QString& target) {
     return syncFolder(QFileInfo(target).path());
 }
 
+Result<void> replaceDurably(const QString& source, const QString& target) {
+    if (::rename(native(source).constData(), native(target).constData()) != 0)
+        return fileError("cannot rename to", target, errno);
+    return syncFolder(QFileInfo(target).path());
+}
+
 uint64_t folderBytes(const QString& folder) {
     uint64_t bytes = 0;
     QDirIterator files(folder, QDir::Files | QDir::Hidden | QDir::NoSymLinks, QDirIterator::Subdirectories);
@@ -190,6 +223,13 @@ uint64_t folderBytes(const QString& folder) {
         bytes += static_cast<uint64_t>(files.fileInfo().size());
     }
     return bytes;
+}
+
+bool deleteFolder(const QString& folder) {
+    // QDir would delete what a link leads to, and cannot delete names that are no UTF-8.
+    std::error_code error;
+    std::filesystem::remove_all(native(folder).toStdString(), error);
+    return !error;
 }
 
 }  // namespace edgechat::models

@@ -6,6 +6,7 @@
 #include <QJsonDocument>
 #include <QJsonObject>
 #include <algorithm>
+#include <optional>
 
 #include "quant/report_file.h"
 
@@ -19,6 +20,11 @@ constexpr size_t kReportBytes = size_t{2} << 20;
 const QString kFolder = QStringLiteral(".");
 // `quantization` is a short name here, where quantize writes its report under that key.
 const QString kReport = QString::fromLatin1(quant::kStoredReport);
+
+/// When a file was changed, finely enough to tell one write from the next.
+QString modifiedText(const QFileInfo& info) {
+    return QString::number(info.lastModified().toMSecsSinceEpoch());
+}
 
 /// A name that cannot lead out of the model's folder.
 bool isFileName(const QString& name) {
@@ -78,25 +84,54 @@ Result<std::vector<StoredFile>> filesOf(const QJsonObject& record, const QString
     return files;
 }
 
-/// The first file that is not there as it was imported.
-Result<void> checkFiles(const StoreEntry& entry) {
-    for (const StoredFile& file : entry.files) {
-        const QFileInfo info(entry.folder + u'/' + file.name);
-        Error error;
-        error.code = ErrorCode::badInput;
-        error.what = "cannot use the model";
-        error.file = info.filePath().toStdString();
-        if (!info.isFile()) {
-            error.found = "no such file";
-            error.expected = "the imported checkpoint";
-            return error;
-        }
-        if (static_cast<uint64_t>(info.size()) == file.bytes) continue;
+/// What is wrong with a file by its size and by what verify() found, if anything.
+std::optional<Error> damageOf(const QFileInfo& info, const StoredFile& file, const QJsonArray& wrong) {
+    Error error;
+    error.code = ErrorCode::badInput;
+    error.what = "cannot use the model";
+    error.file = info.filePath().toStdString();
+    if (!info.isFile()) {
+        error.found = "no such file";
+        error.expected = "the imported checkpoint";
+        return error;
+    }
+    if (static_cast<uint64_t>(info.size()) != file.bytes) {
         error.found = std::to_string(info.size()) + " bytes";
         error.expected = std::to_string(file.bytes) + " bytes, as imported";
         return error;
     }
+    for (const QJsonValue& value : wrong) {
+        const QJsonObject known = value.toObject();
+        if (known.value(QStringLiteral("name")).toString() != file.name ||
+            known.value(QStringLiteral("modified")).toString() != modifiedText(info))
+            continue;
+        error.found = "other content than was imported";
+        error.expected =
+            file.sha256.isEmpty() ? "a file that can be read" : "sha256 " + file.sha256.toStdString();
+        return error;
+    }
     return {};
+}
+
+/// All files that are not there as they were imported.
+void checkFiles(StoreEntry& entry) {
+    QFile file(entry.folder + u'/' + kVerifiedName);
+    QJsonObject verified;
+    if (file.open(QIODevice::ReadOnly)) verified = QJsonDocument::fromJson(file.read(kRecordBytes)).object();
+    entry.verifiedAt =
+        QDateTime::fromString(verified.value(QStringLiteral("verifiedAt")).toString(), Qt::ISODate);
+    const QJsonArray wrong = verified.value(QStringLiteral("wrong")).toArray();
+    for (const StoredFile& stored : entry.files) {
+        const QFileInfo info(entry.folder + u'/' + stored.name);
+        const std::optional<Error> damage = damageOf(info, stored, wrong);
+        if (!damage) continue;
+        entry.damagedFiles.push_back({stored.name, QString::fromStdString(damage->message())});
+    }
+    if (entry.damagedFiles.empty()) return;
+    entry.damaged = true;
+    entry.problem = entry.damagedFiles.front().problem;
+    if (entry.damagedFiles.size() > 1)
+        entry.problem += QStringLiteral(" (and %1 more files)").arg(entry.damagedFiles.size() - 1);
 }
 
 }  // namespace
@@ -138,8 +173,25 @@ QByteArray recordOf(const StoreEntry& entry) {
                           {QStringLiteral("quantization"), entry.quantization},
                           {QStringLiteral("context"), entry.context},
                           {QStringLiteral("warnings"), QJsonArray::fromStringList(entry.warnings)}};
+    if (!entry.hub.repository.isEmpty()) {
+        record.insert(QStringLiteral("hub"), QJsonObject{{QStringLiteral("repository"), entry.hub.repository},
+                                                         {QStringLiteral("commit"), entry.hub.commit},
+                                                         {QStringLiteral("licence"), entry.hub.licence}});
+    }
     if (!entry.quantizationReport.isEmpty()) record.insert(kReport, entry.quantizationReport);
     return QJsonDocument(record).toJson();
+}
+
+QByteArray verificationOf(const StoreEntry& entry, const QStringList& wrongContent) {
+    QJsonArray wrong;
+    for (const QString& name : wrongContent) {
+        wrong.append(
+            QJsonObject{{QStringLiteral("name"), name},
+                        {QStringLiteral("modified"), modifiedText(QFileInfo(entry.folder + u'/' + name))}});
+    }
+    return QJsonDocument(QJsonObject{{QStringLiteral("verifiedAt"), entry.verifiedAt.toString(Qt::ISODate)},
+                                     {QStringLiteral("wrong"), wrong}})
+        .toJson();
 }
 
 StoreEntry readRecord(const QString& folder, const QString& name) {
@@ -175,7 +227,13 @@ StoreEntry readRecord(const QString& folder, const QString& name) {
     const QJsonArray warnings = record.value(QStringLiteral("warnings")).toArray();
     for (const QJsonValue& warning : warnings) entry.warnings << warning.toString();
     entry.quantizationReport = record.value(kReport).toObject();
-    if (Result<void> whole = checkFiles(entry); !whole) return damaged(whole.error());
+    const QJsonObject hub = record.value(QStringLiteral("hub")).toObject();
+    entry.hub = {hub.value(QStringLiteral("repository")).toString(),
+                 hub.value(QStringLiteral("commit")).toString(),
+                 hub.value(QStringLiteral("licence")).toString()};
+    const QFileInfo used(folder + u'/' + kLastUsedName);
+    if (used.exists()) entry.lastUsed = used.lastModified().toUTC();
+    checkFiles(entry);
     return entry;
 }
 

@@ -30,6 +30,14 @@ HfTensorTable::HfTensorTable(const StoredWeights& weights, const QuantizationSch
     }
 }
 
+HfTensorTable::HfTensorTable(const QuantizationScheme& scheme, TensorType type, std::string configName,
+                             std::vector<std::string>& warnings)
+    : m_weights(m_none),
+      m_assumed(type),
+      m_scheme(scheme),
+      m_folder(std::move(configName)),
+      m_warnings(warnings) {}
+
 void HfTensorTable::fail(Error error) {
     if (!m_error) m_error = std::move(error);
 }
@@ -43,7 +51,40 @@ const StoredTensor* HfTensorTable::take(const std::string& name) {
     return m_unused.erase(name) == 1 ? peek(name) : nullptr;
 }
 
+TensorInfo HfTensorTable::assumed(std::string name, TensorType type, int groupSize, int64_t rows,
+                                  int64_t columns) {
+    TensorInfo info;
+    info.name = std::move(name);
+    info.type = type;
+    info.rows = rows;
+    info.columns = columns;
+    info.groupSize = groupSize;
+    info.bytes = static_cast<uint64_t>(rows) * info.rowBytes();
+    m_taken.emplace(m_taken.size(), info);
+    return info;
+}
+
+TensorInfo HfTensorTable::assumedQuantized(const std::string& module, int64_t rows, int64_t columns) {
+    const bool awq = m_scheme.method == QuantizationMethod::awq;
+    (awq ? m_tookAwq : m_tookCompressedTensors) = true;
+    if (!awq && m_scheme.version == kIntQuantized)
+        return assumed(module + ".weight", TensorType::int8, static_cast<int>(columns), rows, columns);
+    const int64_t said = m_scheme.groupSize.value_or(128);
+    const int64_t groupSize = said == -1 ? columns : said;
+    if (columns % groupSize != 0) {
+        fail(failure(m_folder, "group_size", std::to_string(groupSize),
+                     "a divisor of the " + std::to_string(columns) + " inputs of " + module));
+        return {};
+    }
+    return assumed(module + (awq ? ".qweight" : ".weight_packed"), TensorType::int4,
+                   static_cast<int>(groupSize), rows, columns);
+}
+
 TensorInfo HfTensorTable::plain(const std::string& name, const std::vector<uint64_t>& shape) {
+    if (m_assumed) {
+        return assumed(name, *m_assumed, 0, shape.size() == 2 ? static_cast<int64_t>(shape[0]) : 1,
+                       static_cast<int64_t>(shape.back()));
+    }
     StoredTensor wanted;
     wanted.shape = shape;
     const StoredTensor* stored = take(name);
@@ -154,7 +195,10 @@ LinearTensors HfTensorTable::linear(const std::string& module, int64_t rows, int
     LinearTensors linear;
     if (!ok()) return linear;
     const std::string weight = module + ".weight";
-    if (has(module + ".qweight") || has(module + ".weight_packed")) {
+    // Quantizers leave the output head alone.
+    if (m_assumed && m_scheme.method != QuantizationMethod::none && module != "lm_head") {
+        linear.weight = assumedQuantized(module, rows, columns);
+    } else if (has(module + ".qweight") || has(module + ".weight_packed")) {
         linear.weight = quantized(module, rows, columns);
     } else if (has(weight) && peek(weight)->dtype == "I8") {
         linear.weight = int8(module, rows, columns);
@@ -166,6 +210,7 @@ LinearTensors HfTensorTable::linear(const std::string& module, int64_t rows, int
 }
 
 std::shared_ptr<const RowSource> HfTensorTable::elementsOf(const std::string& name) const {
+    if (m_assumed) return nullptr;
     const StoredTensor& stored = *peek(name);
     return std::make_shared<FileRows>(stored.file, name, stored.offset, stored.bytes / stored.shape[0]);
 }

@@ -92,7 +92,8 @@ LayerTensors mapFalconLayer(const HfConfig& config, const std::string& prefix, H
         layer.mlpNorm = table.norm(prefix + "post_attention_layernorm", model.hidden, true);
     layer.up = table.linear(mlp + "dense_h_to_4h", model.ffn, model.hidden, config.mlpBias);
     layer.down = table.linear(mlp + "dense_4h_to_h", model.hidden, model.ffn, config.mlpBias);
-    if (table.has(mlp + "act.scales")) layer.activationScale = table.vector(mlp + "act.scales", model.ffn);
+    if (table.hasOptional(mlp + "act.scales"))
+        layer.activationScale = table.vector(mlp + "act.scales", model.ffn);
     return layer;
 }
 
@@ -162,8 +163,8 @@ Result<void> judgeUnused(const HfConfig& config, const Names& names, const HfTen
     return {};
 }
 
-// "AWQ INT4 g128", "INT4 g32 (compressed-tensors)", "W8A8 INT8 by row", "BF16": what most elements of the
-// layers' matrices are.
+}  // namespace
+
 std::string quantizationText(const ModelTensors& tensors, bool awq) {
     std::map<std::pair<TensorType, int>, int64_t> elements;
     bool wholeRows = true;
@@ -186,6 +187,8 @@ std::string quantizationText(const ModelTensors& tensors, bool awq) {
     return awq ? "AWQ INT4 " + groups : "INT4 " + groups + " (compressed-tensors)";
 }
 
+namespace {
+
 uint64_t countParameters(const ModelTensors& tensors) {
     uint64_t count = 0;
     forEachTensor(tensors, [&count](const TensorInfo& tensor) {
@@ -198,14 +201,10 @@ uint64_t countParameters(const ModelTensors& tensors) {
     return count;
 }
 
-}  // namespace
-
-Result<void> mapHfTensors(const HfConfig& config, const StoredWeights& weights,
-                          const QuantizationScheme& scheme, const std::string& folder,
-                          CheckpointContent& content) {
+Result<void> mapTensors(const HfConfig& config, const QuantizationScheme& scheme, HfTensorTable& table,
+                        CheckpointContent& content) {
     const ModelConfig& model = config.model;
     const bool falcon = model.architecture == "falcon";
-    HfTensorTable table(weights, scheme, folder, content.warnings);
     const Names names = namesOf(config, table);
     ModelTensors tensors;
     tensors.embedding = table.matrix(names.prefix + names.embedding + ".weight", model.vocab, model.hidden);
@@ -225,6 +224,25 @@ Result<void> mapHfTensors(const HfConfig& config, const StoredWeights& weights,
     content.config.parameters = countParameters(tensors);
     content.tensors = std::move(tensors);
     return {};
+}
+
+}  // namespace
+
+Result<void> mapHfTensors(const HfConfig& config, const StoredWeights& weights,
+                          const QuantizationScheme& scheme, const std::string& folder,
+                          CheckpointContent& content) {
+    HfTensorTable table(weights, scheme, folder, content.warnings);
+    return mapTensors(config, scheme, table, content);
+}
+
+Result<CheckpointContent> assumeHfTensors(const HfConfig& config, const QuantizationScheme& scheme,
+                                          TensorType type, const std::string& configName) {
+    CheckpointContent content;
+    content.config = config.model;
+    content.warnings = config.warnings;
+    HfTensorTable table(scheme, type, configName, content.warnings);
+    if (Result<void> mapped = mapTensors(config, scheme, table, content); !mapped) return mapped.error();
+    return content;
 }
 
 }  // namespace edgechat::inference

@@ -96,6 +96,24 @@ int fittingContext(const Checkpoint& checkpoint, int wanted, KvKind kv, uint64_t
     return 0;
 }
 
+int largestContext(const Checkpoint& checkpoint, KvKind kv, uint64_t available) {
+    const ModelConfig& config = checkpoint.config();
+    const uint64_t weights = weightBytes(checkpoint.tensors());
+    const bool int8 = hasInt8(checkpoint.tensors());
+    const auto fits = [&](int context) {
+        const uint64_t cache = kvBytes(config, static_cast<uint64_t>(keptPositions(config, context)), kv);
+        return weights + cache + scratchBytes(config, int8, static_cast<uint64_t>(context)) <= available;
+    };
+    if (fits(config.context)) return config.context;
+    // Runs that fit, and runs that do not: bytes never fall where the context grows.
+    int least = 0, most = (config.context + kKeyRun - 1) / kKeyRun;
+    while (most - least > 1) {
+        const int middle = least + (most - least) / 2;
+        (fits(middle * kKeyRun) ? least : most) = middle;
+    }
+    return least * kKeyRun >= kLeastContext ? least * kKeyRun : 0;
+}
+
 uint64_t availableMemory() {
     std::ifstream meminfo("/proc/meminfo");
     std::string key;

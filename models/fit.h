@@ -1,0 +1,55 @@
+// Whether a model will fit, before any of it is fetched: memory at each context, and the disk.
+#pragma once
+
+#include <cstdint>
+
+#include "inference/model/memory_plan.h"
+#include "models/planned_model.h"
+
+namespace edgechat::models {
+
+/// Bytes of each part of a loaded model, and the largest context that fits.
+struct MemoryFit {
+    int context = 0;
+    uint64_t weights = 0;
+    uint64_t kv = 0;
+    uint64_t scratch = 0;
+    uint64_t runtime = 0;  ///< the tokenizer's tables, the program, what the loading itself takes
+    uint64_t available = 0;
+    bool contextKnown = false;  ///< else kv and scratch are 0 and count for nothing
+    bool exact = false;         ///< weights, kv and scratch are what the engine will plan, to the byte
+    int largestContext = 0;     ///< of all that fit, at most what the model was trained for; 0: none
+
+    uint64_t total() const { return weights + kv + scratch + runtime; }
+    bool fits() const { return total() <= available; }
+};
+
+/// Takes microseconds: a slider may call it at each step.
+/// @param context    tokens
+/// @param available  bytes that are free now: inference::availableMemory()
+MemoryFit memoryFit(const PlannedModel& model, int context, inference::KvKind kv, uint64_t available);
+
+/// Bytes on the disk while a model is fetched and quantized.
+struct DiskFit {
+    uint64_t source = 0;
+    uint64_t output = 0;     ///< of the quantized checkpoint, 0 without one
+    uint64_t work = 0;       ///< the quantizer's journal and hidden states
+    uint64_t largest = 0;    ///< file of the source
+    uint64_t available = 0;  ///< free now
+
+    uint64_t needed() const { return source + output + work; }
+    /// Where each file of the source is deleted when it has been used.
+    uint64_t leastNeeded() const { return output > 0 ? largest + output + work : needed(); }
+    bool fits() const { return needed() <= available; }
+    bool fitsFileByFile() const { return leastNeeded() <= available; }
+};
+
+/// @param available  bytes that are free now on the store's disk: freeDiskBytes()
+/// @param fetched    bytes of the source that are on that disk already
+DiskFit diskFit(const PlannedModel& model, uint64_t available, uint64_t fetched = 0);
+
+/// Bytes that this user may still write to the disk of a folder, which need not exist yet; 0: unknown. Asks
+/// the file system.
+uint64_t freeDiskBytes(const QString& folder);
+
+}  // namespace edgechat::models
