@@ -3,11 +3,13 @@
 #include <QDir>
 #include <QFile>
 #include <QTimer>
+#include <array>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "app/cli/commands.h"
 #include "app/cli/interrupt.h"
+#include "app/cli/pull_quantized.h"
 #include "inference/model/hf_config.h"
 #include "inference/model/json_file.h"
 #include "models/hub/download.h"
@@ -143,11 +145,16 @@ void print(const models::StoreEntry& entry, Output& output) {
                       {"files", files}});
 }
 
+Result<int> finish(const models::StoreEntry& entry, Output& output) {
+    for (const QString& warning : entry.warnings) output.message("warning: " + warning.toStdString());
+    print(entry, output);
+    return kExitDone;
+}
+
 Result<int> run(const Arguments& arguments, Output& output) {
-    if (arguments.has("--quantize")) {
-        return usageError("the command pull does not quantize yet:", "--quantize",
-                          arguments.text("--quantize"), "`pull` alone, then `quantize` on the model");
-    }
+    constexpr std::array<std::string_view, 2> kMethods = {"awq", "smoothquant"};
+    const Result<size_t> method = arguments.choice("--quantize", 0, kMethods);
+    if (!method) return method.error();
     const Result<hub::RepositoryName> name =
         hub::readRepositoryName(QString::fromStdString(arguments.operands()[0]));
     if (!name) return name.error();
@@ -162,6 +169,15 @@ Result<int> run(const Arguments& arguments, Output& output) {
     QCoreApplication application(count, words);
     const Result<hub::Settings> settings = settingsFor(arguments);
     if (!settings) return settings.error();
+    if (arguments.has("--quantize")) {
+        models::jobs::JobRequest job;
+        job.repository = name->id;
+        job.revision = revision;
+        job.method = std::array{models::jobs::Method::awq, models::jobs::Method::smoothquant}[*method];
+        const Result<models::StoreEntry> entry = pullQuantized(*settings, job, output);
+        if (!entry) return entry.error();
+        return finish(*entry, output);
+    }
     hub::Session session(*settings);
     hub::DownloadRequest request;
     request.repository = name->id;
@@ -172,9 +188,7 @@ Result<int> run(const Arguments& arguments, Output& output) {
     removeOthers(request.folder, files);
     const Result<models::StoreEntry> entry = store(request.folder, name->id.section(u'/', 1), output);
     if (!entry) return entry.error();
-    for (const QString& warning : entry->warnings) output.message("warning: " + warning.toStdString());
-    print(*entry, output);
-    return kExitDone;
+    return finish(*entry, output);
 }
 
 }  // namespace
@@ -185,7 +199,7 @@ Command pullCommand() {
             "download a model from a Hub into the store",
             {{"--revision", "R", "a branch, a tag or a commit (main)"},
              {"--endpoint", "URL", "a mirror of the Hub (HF_ENDPOINT, else https://huggingface.co)"},
-             {"--quantize", "METHOD", "not yet: quantize the model afterwards"}},
+             {"--quantize", "awq|smoothquant", "quantize it on this machine, and keep the result alone"}},
             run};
 }
 

@@ -251,7 +251,7 @@ class PullTest : public QObject {
         usage({command, QStringLiteral("org/tiny"), QStringLiteral("--endpoint"),
                QStringLiteral("http://example.org")},
               "https");
-        usage({command, QStringLiteral("org/tiny"), QStringLiteral("--quantize"), QStringLiteral("awq")},
+        usage({command, QStringLiteral("org/tiny"), QStringLiteral("--quantize"), QStringLiteral("rtn")},
               "--quantize");
         QVERIFY(server().requests().isEmpty());
     }
