@@ -1,6 +1,7 @@
 #include "models/jobs/add_run.h"
 
 #include <QFileInfo>
+#include <algorithm>
 
 namespace edgechat::models::jobs {
 namespace {

@@ -1,5 +1,7 @@
 #include "models/jobs/fetch_run.h"
 
+#include <algorithm>
+
 #include "models/fit.h"
 #include "models/store_files.h"
 

@@ -116,9 +116,11 @@ bool JobRunner::save(Job& job) {
         Q_EMIT changed(job);
         return true;
     }
-    job.stage = Stage::failed;
-    job.problem = saved.error().code == ErrorCode::doesNotFit ? Problem::diskFull : Problem::internal;
-    job.error = QString::fromStdString(saved.error().message());
+    if (job.stage != Stage::failed) {  // else that failure counts
+        job.stage = Stage::failed;
+        job.problem = saved.error().code == ErrorCode::doesNotFit ? Problem::diskFull : Problem::internal;
+        job.error = QString::fromStdString(saved.error().message());
+    }
     Q_EMIT changed(job);
     return false;
 }
@@ -154,8 +156,7 @@ void JobRunner::schedule() {
 Stage JobRunner::nextOnDisk(const Job& job) const {
     const QString folder = folderOf(job);
     const auto fetched = [&] {
-        const bool whole = checkFolder(sourceFolder(folder)).operator bool();
-        if (!whole) return Stage::fetch;
+        if (!checkFolder(sourceFolder(folder))) return Stage::fetch;
         return job.request.method == Method::none ? Stage::add : Stage::quantize;
     };
     if (job.next == Stage::quantize) return fetched();

@@ -6,12 +6,14 @@
 #include <QSqlError>
 #include <QSqlQuery>
 #include <QVariant>
+#include <algorithm>
 #include <atomic>
 
 namespace edgechat::models::jobs {
 namespace {
 
 constexpr int kSqliteFull = 13, kSqliteCorrupt = 11, kSqliteNoDatabase = 26;  // primary result codes
+constexpr int kSqliteIoWrite = 778;  // extended; also what a quota does
 constexpr int kBusyMilliseconds = 5000;
 
 /// The n-th list leads from version n to version n + 1.
@@ -50,7 +52,8 @@ int codeOf(const QSqlError& error) {
 
 Error tableError(const QSqlError& failure, const char* what, const QString& file) {
     Error error;
-    error.code = codeOf(failure) == kSqliteFull ? ErrorCode::doesNotFit : ErrorCode::badInput;
+    const bool full = codeOf(failure) == kSqliteFull || failure.nativeErrorCode().toInt() == kSqliteIoWrite;
+    error.code = full ? ErrorCode::doesNotFit : ErrorCode::badInput;
     error.what = what;
     error.file = file.toStdString();
     const QString text = failure.databaseText().isEmpty() ? failure.driverText() : failure.databaseText();

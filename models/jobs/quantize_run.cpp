@@ -2,6 +2,7 @@
 
 #include <QDir>
 #include <QTimer>
+#include <algorithm>
 
 #include "models/store_files.h"
 
@@ -77,7 +78,11 @@ void QuantizeRun::onProgress(Progress progress) {
 
 void QuantizeRun::onEnded(const QuantizeEnd& end) {
     if (end.kind == QuantizeEnd::Kind::done) {
-        Q_EMIT finished();
+        const Result<void> opens = checkFolder(m_command.output);
+        if (opens)
+            Q_EMIT finished();
+        else
+            Q_EMIT failed({Problem::badModel, opens.error()});
     } else if (end.kind == QuantizeEnd::Kind::stopped) {
         Q_EMIT stopped();
     } else if (end.kind == QuantizeEnd::Kind::otherMemory && !m_command.restart) {

@@ -53,7 +53,7 @@ class DiskTest : public QObject {
 
     void tooLittleForSourceAndResultIsSaidBeforeTheDownload() {
         JobsFixture& f = *m_fixture;
-        const auto plan = [&f] {
+        const auto plan = [] {
             QTemporaryDir folder;
             writeSource(smallSource(SmallFamily::llama), folder.path().toStdString(), 2);
             return *jobs::planFolder(folder.path(), jobs::recipeOf(JobsFixture::request()));
@@ -90,7 +90,7 @@ class DiskTest : public QObject {
         f.fault("stall path=model-00002 host=cdn bytes=100 times=-1");
         f.start();
         f.add();
-        QVERIFY(QTest::qWaitFor([&f] { return f.job().progress.done > 0; }, kPatience));
+        QVERIFY(f.waitForPartial(100));
         m_free = jobs::kSpareBytes / 2;
         expectFull();
         QVERIFY(f.job().error.contains(QStringLiteral("goes on where it was")));
@@ -162,22 +162,16 @@ class DiskTest : public QObject {
     }
     void writesThatFailInTheQuantizer() {
         JobsFixture& f = *m_fixture;
+        f.options.quantizer.more.replace(3, QStringLiteral("64"));  // windows
+        qint64 largest = 0;
+        for (const auto& [name, file] : f.hub.repository().files)
+            largest = std::max<qint64>(largest, file.content.size());
+        // The hidden states of the windows are larger than any file that is fetched.
+        QVERIFY(largest < 64 * 32 * 64 * 4);
         f.start();
         f.add();
         {
-            // The fetched files are smaller than the hidden states of a layer; jobs.sqlite is, too.
-            QVERIFY(QTest::qWaitFor([&f] { return f.job().stage == Stage::fetch; }, kPatience));
-            const qint64 largest = [&f] {
-                qint64 most = 0;
-                for (const auto& [name, file] : f.hub.repository().files)
-                    most = std::max<qint64>(most, file.content.size());
-                return most;
-            }();
             const FileSizeLimit limit(static_cast<rlim_t>(largest));
-            f.runner->pause(1);
-            f.end();
-            f.options.quantizer.more << QStringLiteral("--samples") << QStringLiteral("64");
-            f.start().resume(1);
             expectFull();
         }
         QVERIFY(f.job().next == Stage::quantize);
@@ -225,7 +219,7 @@ class DiskTest : public QObject {
         QVERIFY2(f.job().problem == Problem::diskFull, qPrintable(f.job().error));
         QVERIFY(!QFile::exists(f.stored()));
         f.runner->retry(1);
-        QVERIFY(f.waitFor(Stage::failed) || f.job().stage == Stage::done);
+        QVERIFY(f.waitFor(Stage::done));
     }
 };
 

@@ -109,6 +109,12 @@ class JobsFixture {
             qWarning("%s: %s", jobs::stageName(now.stage), now.error.toUtf8().constData());
         return came && now.stage == stage;
     }
+    /// Whether so many bytes of the second shard are on the disk.
+    bool waitForPartial(qint64 bytes, qint64 id = 1) const {
+        const QString file =
+            jobs::sourceFolder(folder(id)) + QStringLiteral("/model-00002-of-00002.safetensors.partial");
+        return QTest::qWaitFor([&] { return QFileInfo(file).size() == bytes; }, kPatience);
+    }
     QString folder(qint64 id = 1) const { return jobs::jobFolder(options.workFolder, job(id)); }
     QString stored(const QString& name = QStringLiteral("tiny")) const {
         return options.storeFolder + u'/' + name;

@@ -25,7 +25,7 @@ class QueueTest : public QObject {
         f.fault("stall path=model-00002 host=cdn bytes=100 times=-1");
         f.start();
         const qint64 id = f.add();
-        if (!QTest::qWaitFor([&] { return f.job(id).progress.done > 0; }, kPatience)) qFatal("no download");
+        if (!f.waitForPartial(100, id)) qFatal("no download");
         return id;
     }
     /// A job whose quantizer waits.
@@ -100,7 +100,6 @@ class QueueTest : public QObject {
     }
 
     void aPausedJobStaysPausedOverTheEndOfTheProcess() {
-        JobsFixture& f = *m_fixture;
         for (const bool quantizer : {false, true}) {
             init();
             JobsFixture& g = *m_fixture;
@@ -117,7 +116,6 @@ class QueueTest : public QObject {
             g.runner->resume(id);
             QVERIFY(g.waitFor(Stage::done, id));
         }
-        Q_UNUSED(f);
     }
 
     void aPausedJobMakesRoomForTheNext() {

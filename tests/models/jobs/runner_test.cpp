@@ -61,7 +61,8 @@ class RunnerTest : public QObject {
         QCOMPARE(stages, (std::vector<Stage>{Stage::waiting, Stage::fetch, Stage::quantize, Stage::add,
                                              Stage::done}));
         QCOMPARE(f.job().storedName, QStringLiteral("tiny"));
-        const Result<models::StoreEntry> entry = models::Store(f.options.storeFolder).find("tiny");
+        const Result<models::StoreEntry> entry =
+            models::Store(f.options.storeFolder).find(QStringLiteral("tiny"));
         QVERIFY(entry);
         QCOMPARE(entry->hub.repository, QStringLiteral("org/tiny"));
         QCOMPARE(entry->hub.commit.toLatin1(), f.hub.repository().commit());
