@@ -1,6 +1,7 @@
 #include "app/cli/pull_quantized.h"
 
 #include <QCoreApplication>
+#include <QDir>
 #include <QTimer>
 
 #include "app/cli/interrupt.h"
@@ -15,10 +16,10 @@ namespace jobs = models::jobs;
 
 constexpr int kInterruptPollMilliseconds = 50;
 
-/// Of this command alone: the jobs of a window that runs at the same time are not its own.
-QString folderOf(const jobs::JobRequest& request) {
-    return models::dataFolder() + QStringLiteral("/downloads/") +
-           QString(request.repository).replace(u'/', QStringLiteral("--")) + QStringLiteral("--") +
+/// Of this command alone: the jobs of a window that runs at the same time are not its own. Without "--",
+/// which every folder of a plain pull has in its name.
+QString parentFolder(const jobs::JobRequest& request) {
+    return models::dataFolder() + QStringLiteral("/downloads/quantize-") +
            QString::fromLatin1(jobs::methodName(request.method));
 }
 
@@ -118,7 +119,8 @@ Result<jobs::Job> runJob(const jobs::RunnerOptions& options, const jobs::JobRequ
 Result<models::StoreEntry> pullQuantized(const models::hub::Settings& settings,
                                          const jobs::JobRequest& request, Output& output) {
     jobs::RunnerOptions options = jobs::RunnerOptions::standard(settings);
-    options.workFolder = folderOf(request);
+    const QString parent = parentFolder(request);
+    options.workFolder = parent + u'/' + QString(request.repository).replace(u'/', QStringLiteral("--"));
     options.tableFile = options.workFolder + QStringLiteral("/jobs.sqlite");
     const Result<jobs::Job> job = runJob(options, request, output);
     if (!job) return job.error();
@@ -130,6 +132,7 @@ Result<models::StoreEntry> pullQuantized(const models::hub::Settings& settings,
     }
     Result<models::StoreEntry> entry = models::Store().find(job->storedName);
     models::deleteFolder(options.workFolder);
+    QDir().rmdir(parent);  // where it holds no other
     return entry;
 }
 
