@@ -210,11 +210,13 @@ class DiskTest : public QObject {
         QVERIFY((*jobs::JobTable::open(f.options.tableFile))->save(job));
         f.start();
         std::unique_ptr<FileSizeLimit> limit;
-        connect(f.runner.get(), &jobs::JobRunner::changed, this, [&limit](const jobs::Job& one) {
-            // Behind the line that says so in the list of jobs.
-            if (one.stage == Stage::add && !limit) limit = std::make_unique<FileSizeLimit>(0);
-        });
+        const auto watch =
+            connect(f.runner.get(), &jobs::JobRunner::changed, this, [&limit](const jobs::Job& one) {
+                // Behind the line that says so in the list of jobs.
+                if (one.stage == Stage::add && !limit) limit = std::make_unique<FileSizeLimit>(0);
+            });
         QVERIFY(f.waitFor(Stage::failed));
+        disconnect(watch);
         limit.reset();
         QVERIFY2(f.job().problem == Problem::diskFull, qPrintable(f.job().error));
         QVERIFY(!QFile::exists(f.stored()));

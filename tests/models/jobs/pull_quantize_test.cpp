@@ -121,7 +121,8 @@ class PullQuantizeTest : public QObject {
             m_process->kill();
             end();
         }
-        expectStored(run(pull()));
+        // The last kill may have come when all was done.
+        if (!QDir(home() + QStringLiteral("/downloads")).isEmpty()) expectStored(run(pull()));
         QVERIFY(model() == expected);
     }
 
@@ -153,7 +154,10 @@ class PullQuantizeTest : public QObject {
         m_fixture->hub.repository().gated.clear();
         const Run pulled = run(pull() << QStringLiteral("--revision") << QStringLiteral("refs/pr/1"));
         expectStored(pulled);
-        QVERIFY(m_fixture->server().requests().back().target.contains("resolve"));
+        const QList<RecordedRequest>& requests = m_fixture->server().requests();
+        QVERIFY(std::any_of(requests.begin(), requests.end(), [](const RecordedRequest& one) {
+            return one.target.contains("revision/refs%2Fpr%2F1");
+        }));
     }
 
     void aModelThatIsQuantizedAlreadyIsKeptAsItIs() {
