@@ -168,7 +168,7 @@ QHash<int, QByteArray> JobList::roleNames() const {
             {FailedRole, "failed"},
             {ProblemRole, "problem"},
             {FixRole, "fix"},
-            {PageRole, "page"},
+            {PageRole, "hubPage"},
             {WantsTokenRole, "wantsToken"},
             {StoredNameRole, "storedName"}};
 }

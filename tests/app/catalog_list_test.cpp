@@ -116,5 +116,5 @@ class CatalogListTest : public QObject {
     std::unique_ptr<CatalogList> m_catalog;
 };
 
-QTEST_GUILESS_MAIN(CatalogListTest)
+QTEST_MAIN(CatalogListTest)
 #include "catalog_list_test.moc"

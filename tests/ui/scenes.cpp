@@ -151,7 +151,7 @@ QVariantMap job(double id, const char* title, const char* stage, const char* det
             {QStringLiteral("failed"), false},
             {QStringLiteral("problem"), QString()},
             {QStringLiteral("fix"), QString()},
-            {QStringLiteral("page"), QString()},
+            {QStringLiteral("hubPage"), QString()},
             {QStringLiteral("wantsToken"), false},
             {QStringLiteral("storedName"), QString()}};
 }
@@ -170,7 +170,7 @@ void fillJobs(Program& program) {
     gated[QStringLiteral("fix")] = QStringLiteral(
         "Make an account, accept the licence on its page, and make an access token there. It is kept on this "
         "machine and sent to that Hub alone.");
-    gated[QStringLiteral("page")] = QStringLiteral("https://example.org/page");
+    gated[QStringLiteral("hubPage")] = QStringLiteral("https://example.org/page");
     gated[QStringLiteral("wantsToken")] = true;
     QVariantMap full = ended(job(4, "Mistral-7B-Instruct-v0.3", "Stopped", "", 0), "failed");
     full[QStringLiteral("problem")] = QStringLiteral("The disk is full: 9.1 GB are needed, 2.4 GB are free.");

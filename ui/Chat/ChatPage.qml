@@ -197,7 +197,11 @@ Item {
         Accessible.name: qsTr("Messages")
 
         function toTail(): void {
-            Qt.callLater(list.positionViewAtEnd); // qmllint disable
+            Qt.callLater(list.goToTail); // qmllint disable
+        }
+        // Asks again: the user may have begun to scroll since the words came.
+        function goToTail(): void {
+            if (followTail) positionViewAtEnd();
         }
         function scrollBy(distance: real): void {
             const top = originY - topMargin;

@@ -34,8 +34,8 @@ Card {
     property bool coming: false // it is on its way
     property bool open: false
     property int chosenContext: context
-    property var fitAt: context => ({}) // CatalogList.fitAt of this model
-    readonly property var chosenFit: open ? fitAt(chosenContext) : ({})
+    property CatalogList catalog: null
+    readonly property var chosenFit: open && catalog ? catalog.fitAt(catalogId, chosenContext) : ({})
     signal getRequested
 
     implicitHeight: row.implicitHeight + 2 * Theme.space4

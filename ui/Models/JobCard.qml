@@ -19,7 +19,7 @@ Card {
     required property bool failed
     required property string problem
     required property string fix
-    required property string page // where its licence is accepted, or empty
+    required property string hubPage // where its licence is accepted, or empty
     required property bool wantsToken
     signal pauseRequested
     signal resumeRequested
@@ -150,9 +150,9 @@ Card {
                     }
                 }
                 Button {
-                    visible: card.page.length > 0
+                    visible: card.hubPage.length > 0
                     text: qsTr("Open its page\u2026")
-                    onClicked: Qt.openUrlExternally(card.page)
+                    onClicked: Qt.openUrlExternally(card.hubPage)
                 }
             }
         }

@@ -282,11 +282,10 @@ Item {
                     model: page.catalog
 
                     CatalogCard {
-                        id: catalogCard
                         Layout.fillWidth: true
                         memoryAvailable: page.catalog.memoryAvailable
                         diskAvailable: page.catalog.diskAvailable
-                        fitAt: context => page.catalog.fitAt(catalogCard.catalogId, context)
+                        catalog: page.catalog
                         coming: page.jobs.count > 0 && page.jobs.has(repository)
                         onGetRequested: {
                             page.jobs.get(repository);

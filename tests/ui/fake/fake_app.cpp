@@ -87,7 +87,7 @@ ModelLibrary::ModelLibrary()
 
 JobList::JobList()
     : RowModel({"jobId", "title", "repository", "stageText", "detail", "share", "paused", "running", "done",
-                "failed", "problem", "fix", "page", "wantsToken", "storedName"}) {}
+                "failed", "problem", "fix", "hubPage", "wantsToken", "storedName"}) {}
 
 bool JobList::has(const QString& repository) const {
     for (int i = 0; i < count(); ++i) {
