@@ -67,6 +67,7 @@ class CatalogList : public QAbstractListModel {
     int total() const { return static_cast<int>(m_models.size()); }  ///< before filters
     double memoryAvailable() const { return static_cast<double>(m_memory); }
     double diskAvailable() const { return static_cast<double>(m_disk); }
+    double decodeBandwidth() const { return m_bandwidth; }  ///< as set
 
     /// Bytes of a model at another context, for a slider: {"contextBytes", "fits"}.
     Q_INVOKABLE QVariantMap fitAt(const QString& id, int context) const;

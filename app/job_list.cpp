@@ -99,6 +99,17 @@ QString fixText(const Job& job) {
 
 }  // namespace
 
+Result<models::jobs::JobRequest> wantedRepository(const QString& wanted) {
+    const Result<models::RepositoryLink> link = models::parseRepositoryLink(wanted);
+    if (!link) return link.error();
+    models::jobs::JobRequest request;
+    request.repository = link->repository;
+    request.revision = link->revision;
+    request.gguf = link->file.endsWith(QLatin1String(".gguf")) ? link->file : link->variant;
+    request.method = Method::awq;
+    return request;
+}
+
 JobList::JobList(models::jobs::JobService& service, QObject* parent)
     : QAbstractListModel(parent), m_service(service) {
     connect(&service, &models::jobs::JobService::changed, this, &JobList::onChanged);
@@ -175,21 +186,16 @@ QHash<int, QByteArray> JobList::roleNames() const {
 
 void JobList::get(const QString& wanted) {
     setRefused({});
-    const Result<models::RepositoryLink> link = models::parseRepositoryLink(wanted);
-    if (!link) {
-        setRefused(QString::fromStdString(link.error().message()));
+    const Result<models::jobs::JobRequest> request = wantedRepository(wanted);
+    if (!request) {
+        setRefused(QString::fromStdString(request.error().message()));
         return;
     }
-    if (has(link->repository)) {
-        setRefused(tr("%1 is on its way already.").arg(link->repository));
+    if (has(request->repository)) {
+        setRefused(tr("%1 is on its way already.").arg(request->repository));
         return;
     }
-    models::jobs::JobRequest request;
-    request.repository = link->repository;
-    request.revision = link->revision;
-    request.gguf = link->file.endsWith(QLatin1String(".gguf")) ? link->file : link->variant;
-    request.method = Method::awq;
-    m_service.add(request);
+    m_service.add(*request);
 }
 
 void JobList::pause(double id) {

@@ -11,6 +11,11 @@
 
 namespace edgechat::app {
 
+/// The job for what a person typed, pasted or chose: quantized where its weights are not quantized yet.
+/// @param wanted  "org/name" or a link
+/// @return ErrorCode::usage where it is neither
+Result<models::jobs::JobRequest> wantedRepository(const QString& wanted);
+
 /// Lives on the GUI thread; the work is done by the service's thread and by processes.
 class JobList : public QAbstractListModel {
     Q_OBJECT
@@ -47,9 +52,7 @@ class JobList : public QAbstractListModel {
     /// Why the last wish was none that can be fulfilled, one sentence.
     QString refused() const { return m_refused; }
 
-    /// Fetches what a person typed, pasted or chose, and quantizes it where its weights are not quantized
-    /// yet.
-    /// @param wanted  "org/name" or a link
+    /// Fetches wantedRepository().
     Q_INVOKABLE void get(const QString& wanted);
     Q_INVOKABLE void pause(double id);
     Q_INVOKABLE void resume(double id);

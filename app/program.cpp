@@ -31,6 +31,7 @@ Program::Program(const ProgramOptions& options, QObject* parent)
       m_catalog(m_library),
       m_jobService(models::jobs::RunnerOptions::standard(hubSettings())),
       m_jobs(m_jobService),
+      m_offer(m_jobService, m_catalog),
       m_conversations(m_history),
       m_chat(m_history, m_inference, m_model, m_settings) {
     connect(&m_jobs, &JobList::arrived, &m_library, &ModelLibrary::refresh);

@@ -14,6 +14,7 @@
 #include "app/job_list.h"
 #include "app/model_host.h"
 #include "app/model_library.h"
+#include "app/repository_offer.h"
 #include "app/settings/settings.h"
 #include "app/storage/history.h"
 #include "app/telemetry/telemetry.h"
@@ -35,6 +36,7 @@ class Program : public QObject {
     Q_PROPERTY(edgechat::app::ModelLibrary* library READ library CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::CatalogList* catalog READ catalog CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::JobList* jobs READ jobs CONSTANT FINAL)
+    Q_PROPERTY(edgechat::app::RepositoryOffer* offer READ offer CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::Telemetry* telemetry READ telemetry CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::Settings* settings READ settings CONSTANT FINAL)
     Q_PROPERTY(QString historyProblem READ historyProblem NOTIFY historyProblemChanged FINAL)
@@ -52,6 +54,7 @@ class Program : public QObject {
     ModelLibrary* library() { return &m_library; }
     CatalogList* catalog() { return &m_catalog; }
     JobList* jobs() { return &m_jobs; }
+    RepositoryOffer* offer() { return &m_offer; }
     Telemetry* telemetry() { return &m_telemetry; }
     Settings* settings() { return &m_settings; }
     QString historyProblem() const;
@@ -95,6 +98,7 @@ class Program : public QObject {
     CatalogList m_catalog;
     models::jobs::JobService m_jobService;
     JobList m_jobs;
+    RepositoryOffer m_offer;
     ConversationList m_conversations;
     ChatSession m_chat;
     std::map<QString, double> m_prefillRates;  ///< tokens per second, by model

@@ -47,7 +47,17 @@ class FetchPlan : public QObject {
     std::optional<QByteArray> m_config, m_quantConfig, m_index;
 };
 
+/// What a repository is: the answer to a question without a job.
+struct Look {
+    JobRequest request;
+    hub::RepositoryInfo info;  ///< empty where the Hub did not say
+    std::optional<PlannedModel> plan;
+    std::optional<JobFailure> failure;  ///< why there is no plan
+};
+
 /// The job's word for a Hub's failure.
 JobFailure jobFailure(const hub::Failure& failure);
 
 }  // namespace edgechat::models::jobs
+
+Q_DECLARE_METATYPE(edgechat::models::jobs::Look)

@@ -47,8 +47,10 @@ JobRunner::JobRunner(RunnerOptions options, QObject* parent)
 
 JobRunner::~JobRunner() {
     m_run.reset();
+    m_look.reset();
     // Before the session that they were made with, which is a child, too.
     qDeleteAll(findChildren<StageRun*>(QString(), Qt::FindDirectChildrenOnly));
+    qDeleteAll(findChildren<FetchPlan*>(QString(), Qt::FindDirectChildrenOnly));
     if (m_lock >= 0) ::close(m_lock);
 }
 
@@ -397,10 +399,48 @@ void JobRunner::forget(qint64 id) {
     Q_EMIT removed(id);
 }
 
+void JobRunner::look(const JobRequest& request) {
+    const auto answered = std::make_shared<Look>();
+    answered->request = request;
+    const auto tell = [this, answered] {
+        Q_EMIT looked(*answered);
+        stopLooking();
+    };
+    stopLooking();
+    const Result<void> possible = checkRequest(request);
+    if (!possible || !m_session) {
+        Error closed;
+        closed.what = "cannot ask: the list of jobs is not open";
+        answered->failure = {Problem::unsuitable, possible ? closed : possible.error()};
+        return tell();
+    }
+    m_look = std::make_unique<FetchPlan>(*m_session, request);
+    connect(m_look.get(), &FetchPlan::described, this,
+            [answered](const hub::RepositoryInfo& info) { answered->info = info; });
+    connect(m_look.get(), &FetchPlan::planned, this, [answered, tell](const PlannedModel& plan) {
+        answered->plan = plan;
+        tell();
+    });
+    connect(m_look.get(), &FetchPlan::failed, this, [answered, tell](const JobFailure& failure) {
+        answered->failure = failure;
+        tell();
+    });
+    m_look->start({});
+}
+
+void JobRunner::stopLooking() {
+    if (!m_look) return;
+    m_look->disconnect(this);
+    m_look->stop();
+    m_look->setParent(this);
+    m_look.release()->deleteLater();
+}
+
 void JobRunner::setHub(const hub::Settings& settings) {
     const bool sameHub = settings.endpoint.base() == m_options.hub.endpoint.base();
     m_options.hub = settings;
     if (!m_session) return;
+    if (!sameHub) stopLooking();
     if (sameHub) {
         m_session->setToken(settings.token);
         m_session->setOffline(settings.offline);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "models/hub/session.h"
+#include "models/jobs/fetch_plan.h"
 #include "models/jobs/job_folder.h"
 #include "models/jobs/job_table.h"
 #include "models/jobs/quantize_run.h"
@@ -71,6 +72,11 @@ class JobRunner : public QObject {
     /// on when there is one, or the setting is gone.
     void setHub(const hub::Settings& settings);
 
+    /// Asks what a repository is and what it will take, beside the jobs; looked() follows. The latest
+    /// question alone is answered.
+    void look(const JobRequest& request);
+    void stopLooking();
+
     /// Of the running quantizer; 0: none.
     qint64 quantizerProcess() const;
 
@@ -80,6 +86,7 @@ class JobRunner : public QObject {
     void removed(qint64 id);
     /// Behind each change of the order.
     void reordered();
+    void looked(const edgechat::models::jobs::Look& look);
 
   private:
     /// Why the running stage was asked to stop.
@@ -116,6 +123,7 @@ class JobRunner : public QObject {
     qint64 m_current = 0;  ///< the job of m_run
     Intent m_intent = Intent::none;
     std::set<qint64> m_restart;  ///< whose quantization begins anew
+    std::unique_ptr<FetchPlan> m_look;
     QTimer m_watch;
     QElapsedTimer m_shown;
 };

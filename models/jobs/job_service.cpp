@@ -23,6 +23,7 @@ JobService::JobService(RunnerOptions options, QObject* parent)
                          [](const Job& a, const Job& b) { return a.position < b.position; });
         Q_EMIT reordered();
     });
+    connect(m_runner, &JobRunner::looked, this, &JobService::looked);
     m_thread.setObjectName(QStringLiteral("jobs"));
     m_thread.start();
     post([this](JobRunner& runner) {
@@ -80,6 +81,14 @@ void JobService::moveBefore(qint64 id, qint64 other) {
 
 void JobService::forget(qint64 id) {
     post([id](JobRunner& runner) { runner.forget(id); });
+}
+
+void JobService::look(const JobRequest& request) {
+    post([request](JobRunner& runner) { runner.look(request); });
+}
+
+void JobService::stopLooking() {
+    post([](JobRunner& runner) { runner.stopLooking(); });
 }
 
 void JobService::setHub(const hub::Settings& settings) {

@@ -30,6 +30,8 @@ class JobService : public QObject {
     void moveBefore(qint64 id, qint64 other);
     void forget(qint64 id);
     void setHub(const hub::Settings& settings);
+    void look(const JobRequest& request);
+    void stopLooking();
 
   Q_SIGNALS:
     /// The table was read; `notice` is a sentence for a person, or empty.
@@ -40,6 +42,8 @@ class JobService : public QObject {
     void changed(const edgechat::models::jobs::Job& job);
     void removed(qint64 id);
     void reordered();
+    /// The answer to the latest look().
+    void looked(const edgechat::models::jobs::Look& look);
     /// add() had no effect.
     void refused(const QString& why);
 

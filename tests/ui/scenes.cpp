@@ -138,6 +138,33 @@ void fillCatalog(Program& program) {
                16.1e9, "Llama 3.1 Community License", 5.5e9, 8.9e8, true, "advanced")});
 }
 
+void setOffer(RepositoryOffer& offer, bool known) {
+    if (!known) {
+        offer.setProperty("problem",
+                          QStringLiteral("stabilityai/stablelm-2-1_6b is of a kind that EdgeChat does not "
+                                         "know: \"stablelm\". EdgeChat runs models of the LLaMA, Mistral "
+                                         "and Falcon families."));
+        offer.setProperty("state", RepositoryOffer::Refused);
+        return;
+    }
+    offer.setProperty("repository", QStringLiteral("teknium/OpenHermes-2.5-Mistral-7B"));
+    offer.setProperty("name", QStringLiteral("OpenHermes-2.5-Mistral-7B"));
+    offer.setProperty("family", QStringLiteral("Mistral"));
+    offer.setProperty("about", QStringLiteral("Runs here. It is quantized to 4 bits on this machine."));
+    offer.setProperty("parametersText", QStringLiteral("7.2B"));
+    offer.setProperty("downloadBytes", 14.5e9);
+    offer.setProperty("licence", QStringLiteral("apache-2.0"));
+    offer.setProperty("licenceUrl", QStringLiteral("https://example.org/page"));
+    offer.setProperty("weightsBytes", 4.15e9);
+    offer.setProperty("contextBytes", 6.3e8);
+    offer.setProperty("runtimeBytes", 1.2e8);
+    offer.setProperty("largestContext", 11264);
+    offer.setProperty("diskNeeded", 18.9e9);
+    offer.setProperty("diskFits", false);
+    offer.setProperty("rate", 5.2);
+    offer.setProperty("state", RepositoryOffer::Known);
+}
+
 QVariantMap job(double id, const char* title, const char* stage, const char* detail, double share) {
     return {{QStringLiteral("jobId"), id},
             {QStringLiteral("title"), QString::fromUtf8(title)},
@@ -316,7 +343,8 @@ QStringList sceneNames() {
             QStringLiteral("models-importing"), QStringLiteral("models-gptq"),
             QStringLiteral("models-pickle"),    QStringLiteral("unsupported"),
             QStringLiteral("part-missing"),     QStringLiteral("models-catalog"),
-            QStringLiteral("models-offer"),     QStringLiteral("models-jobs")};
+            QStringLiteral("models-offer"),     QStringLiteral("models-jobs"),
+            QStringLiteral("models-wanted"),    QStringLiteral("models-refused")};
 }
 
 void setScene(Program& program, const QString& name) {
@@ -382,6 +410,10 @@ void setScene(Program& program, const QString& name) {
     if (name == u"models-catalog" || name == u"models-offer") {
         fillCatalog(program);
         program.library()->setRows({program.library()->row(0)});
+    }
+    if (name == u"models-wanted" || name == u"models-refused") {
+        program.library()->setRows({program.library()->row(0)});
+        setOffer(*program.offer(), name == u"models-wanted");
     }
     if (name == u"models-jobs") {
         fillJobs(program);

@@ -1,6 +1,5 @@
 import QtQuick
 import QtQuick.Layouts
-import EdgeChat.App
 import EdgeChat.Controls
 import EdgeChat.Theme
 
@@ -34,9 +33,10 @@ Card {
     property bool coming: false // it is on its way
     property bool open: false
     property int chosenContext: context
-    property CatalogList catalog: null
-    readonly property var chosenFit: open && catalog ? catalog.fitAt(catalogId, chosenContext) : ({})
+    property var chosenFit: ({}) // at chosenContext: { contextBytes, fits }
+    property bool closable: false
     signal getRequested
+    signal closed
 
     implicitHeight: row.implicitHeight + 2 * Theme.space4
     Accessible.role: Accessible.ListItem
@@ -99,7 +99,7 @@ Card {
             }
             Text {
                 Layout.fillWidth: true
-                text: Theme.joined([card.family, card.parametersText, qsTr("download %1").arg(Theme.bytes(card.downloadBytes)), card.licenceName,
+                text: Theme.joined([card.family, card.parametersText, card.downloadBytes > 0 ? qsTr("download %1").arg(Theme.bytes(card.downloadBytes)) : "", card.licenceName,
                     card.rate > 0 ? qsTr("about %1 tokens/s here").arg(Theme.rate(card.rate)) : ""])
                 color: Theme.secondary
                 font.pixelSize: Theme.fontBase
@@ -109,7 +109,7 @@ Card {
             MemoryBar {
                 Layout.fillWidth: true
                 Layout.topMargin: 2
-                visible: card.problem.length === 0 && card.memoryAvailable > 0 && !card.open
+                visible: card.problem.length === 0 && card.weightsBytes > 0 && card.memoryAvailable > 0 && !card.open
                 weights: card.weightsBytes
                 rest: card.contextBytes + card.runtimeBytes
                 available: card.memoryAvailable
@@ -142,7 +142,7 @@ Card {
 
                 MemoryBar {
                     Layout.fillWidth: true
-                    visible: card.problem.length === 0
+                    visible: card.problem.length === 0 && card.weightsBytes > 0
                     weights: card.weightsBytes
                     rest: (card.chosenFit.contextBytes ?? card.contextBytes) + card.runtimeBytes
                     available: card.memoryAvailable
@@ -178,7 +178,7 @@ Card {
                     Layout.fillWidth: true
                     facts: [
                         { label: qsTr("Repository"), value: card.repository },
-                        { label: qsTr("On the disk"), value: card.diskFits || card.diskAvailable === 0
+                        { label: qsTr("On the disk"), value: card.diskNeeded === 0 ? "" : card.diskFits || card.diskAvailable === 0
                             ? qsTr("%1 while it is made").arg(Theme.bytes(card.diskNeeded))
                             : qsTr("%1 while it is made, and %2 are free").arg(Theme.bytes(card.diskNeeded)).arg(Theme.bytes(card.diskAvailable)) }
                     ]
@@ -208,6 +208,14 @@ Card {
             iconName: card.open ? "chevron-up" : "chevron-down"
             text: card.open ? qsTr("Hide the details of %1").arg(card.name) : qsTr("Details of %1").arg(card.name)
             onClicked: card.open = !card.open
+        }
+        IconButton {
+            Layout.alignment: Qt.AlignTop
+            objectName: "closeOfferButton"
+            visible: card.closable
+            iconName: "close"
+            text: qsTr("Forget %1").arg(card.name)
+            onClicked: card.closed()
         }
     }
 }

@@ -1,10 +1,9 @@
 import QtQuick
-import QtQuick.Layouts
 import EdgeChat.Controls
 import EdgeChat.Theme
 
 // What a model would take of the memory that is free: weights, then context and program.
-RowLayout {
+Item {
     id: bar
 
     property real weights: 0 // bytes
@@ -13,10 +12,12 @@ RowLayout {
     property int context: 0 // tokens
     readonly property bool fits: weights + rest <= available
 
-    spacing: Theme.space2
+    implicitHeight: note.implicitHeight
 
     SegmentedBar {
-        implicitWidth: 96
+        id: share
+        y: Math.round((note.contentHeight / Math.max(1, note.lineCount) - height) / 2) // beside the first line
+        width: 96
         first: bar.available > 0 ? bar.weights / bar.available : 0
         second: bar.available > 0 ? bar.rest / bar.available : 0
         firstColor: bar.fits ? Theme.accent : Theme.danger
@@ -24,7 +25,9 @@ RowLayout {
         description: qsTr("Memory that the model would take")
     }
     Text {
-        Layout.fillWidth: true
+        id: note
+        x: share.width + Theme.space2
+        width: bar.width - x
         text: bar.fits
             ? qsTr("%1 of %2 free memory, with a context of %3 tokens").arg(Theme.bytes(bar.weights + bar.rest)).arg(Theme.bytes(bar.available)).arg(Theme.count(bar.context))
             : qsTr("needs %1, and %2 of memory are free").arg(Theme.bytes(bar.weights + bar.rest)).arg(Theme.bytes(bar.available))

@@ -14,6 +14,7 @@ Item {
     readonly property ModelLibrary library: program.library
     readonly property CatalogList catalog: program.catalog
     readonly property JobList jobs: program.jobs
+    readonly property RepositoryOffer offer: program.offer
     signal importRequested
     signal importFolderRequested
     signal sidebarToggled
@@ -244,18 +245,58 @@ Item {
                     Button {
                         id: wantedButton
                         objectName: "repositoryButton"
-                        text: qsTr("Get")
-                        enabled: wanted.text.trim().length > 0
-                        Accessible.name: qsTr("Get the model that is named beside")
-                        onClicked: {
-                            if (!enabled)
-                                return;
-                            page.jobs.get(wanted.text);
-                            if (page.jobs.refused.length === 0) {
-                                wanted.clear();
-                                list.toTop();
-                            }
-                        }
+                        text: page.offer.state === RepositoryOffer.Looking ? qsTr("Looking\u2026") : qsTr("Look it up")
+                        enabled: wanted.text.trim().length > 0 && page.offer.state !== RepositoryOffer.Looking
+                        Accessible.name: qsTr("Look at the model that is named beside")
+                        onClicked: if (enabled) page.offer.look(wanted.text)
+                    }
+                }
+                QuietNote {
+                    objectName: "offerProblem"
+                    Layout.fillWidth: true
+                    visible: page.offer.state === RepositoryOffer.Refused
+                    iconName: "warning"
+                    text: page.offer.problem
+                }
+                CatalogCard {
+                    id: offered
+                    objectName: "offerCard"
+                    Layout.fillWidth: true
+                    visible: page.offer.state === RepositoryOffer.Known
+                    catalogId: page.offer.repository
+                    name: page.offer.name
+                    family: page.offer.family
+                    repository: page.offer.repository
+                    goodAt: page.offer.about
+                    parametersText: page.offer.parametersText
+                    downloadBytes: page.offer.downloadBytes
+                    licenceName: page.offer.licence.length > 0 ? page.offer.licence : qsTr("no licence named")
+                    licenceUrl: page.offer.licenceUrl
+                    gated: page.offer.gated
+                    badge: ""
+                    context: page.offer.context
+                    weightsBytes: page.offer.weightsBytes
+                    contextBytes: page.offer.contextBytes
+                    runtimeBytes: page.offer.runtimeBytes
+                    fits: page.offer.fits
+                    largestContext: page.offer.largestContext
+                    diskNeeded: page.offer.diskNeeded
+                    diskFits: page.offer.diskFits
+                    rate: page.offer.rate
+                    problem: ""
+                    memoryAvailable: page.catalog.memoryAvailable
+                    diskAvailable: page.catalog.diskAvailable
+                    chosenFit: open ? page.offer.fitAt(chosenContext) : ({})
+                    coming: page.jobs.count > 0 && page.jobs.has(repository)
+                    closable: true
+                    onClosed: page.offer.dismiss()
+                    onGetRequested: {
+                        page.jobs.get(page.offer.wanted);
+                        if (page.jobs.refused.length > 0)
+                            return;
+                        page.offer.dismiss();
+                        wanted.clear();
+                        list.toTop();
                     }
                 }
                 Text {
@@ -285,7 +326,7 @@ Item {
                         Layout.fillWidth: true
                         memoryAvailable: page.catalog.memoryAvailable
                         diskAvailable: page.catalog.diskAvailable
-                        catalog: page.catalog
+                        chosenFit: open ? page.catalog.fitAt(catalogId, chosenContext) : ({})
                         coming: page.jobs.count > 0 && page.jobs.has(repository)
                         onGetRequested: {
                             page.jobs.get(repository);

@@ -257,6 +257,59 @@ class CatalogList : public RowModel {
     double m_memoryAvailable = 6.1e9, m_diskAvailable = 11.3e9;
 };
 
+class RepositoryOffer : public QObject {
+    Q_OBJECT
+    QML_ELEMENT
+    QML_UNCREATABLE("fake")
+    Q_PROPERTY(State state MEMBER m_state NOTIFY changed FINAL)
+    Q_PROPERTY(QString wanted MEMBER m_wanted NOTIFY changed FINAL)
+    Q_PROPERTY(QString repository MEMBER m_repository NOTIFY changed FINAL)
+    Q_PROPERTY(QString name MEMBER m_name NOTIFY changed FINAL)
+    Q_PROPERTY(QString family MEMBER m_family NOTIFY changed FINAL)
+    Q_PROPERTY(QString about MEMBER m_about NOTIFY changed FINAL)
+    Q_PROPERTY(QString parametersText MEMBER m_parametersText NOTIFY changed FINAL)
+    Q_PROPERTY(double downloadBytes MEMBER m_downloadBytes NOTIFY changed FINAL)
+    Q_PROPERTY(QString licence MEMBER m_licence NOTIFY changed FINAL)
+    Q_PROPERTY(QString licenceUrl MEMBER m_licenceUrl NOTIFY changed FINAL)
+    Q_PROPERTY(bool gated MEMBER m_gated NOTIFY changed FINAL)
+    Q_PROPERTY(int context MEMBER m_context NOTIFY changed FINAL)
+    Q_PROPERTY(double weightsBytes MEMBER m_weightsBytes NOTIFY changed FINAL)
+    Q_PROPERTY(double contextBytes MEMBER m_contextBytes NOTIFY changed FINAL)
+    Q_PROPERTY(double runtimeBytes MEMBER m_runtimeBytes NOTIFY changed FINAL)
+    Q_PROPERTY(bool fits MEMBER m_fits NOTIFY changed FINAL)
+    Q_PROPERTY(int largestContext MEMBER m_largestContext NOTIFY changed FINAL)
+    Q_PROPERTY(double diskNeeded MEMBER m_diskNeeded NOTIFY changed FINAL)
+    Q_PROPERTY(bool diskFits MEMBER m_diskFits NOTIFY changed FINAL)
+    Q_PROPERTY(double rate MEMBER m_rate NOTIFY changed FINAL)
+    Q_PROPERTY(QString problem MEMBER m_problem NOTIFY changed FINAL)
+
+  public:
+    enum State { None, Looking, Known, Refused };
+    Q_ENUM(State)
+
+    Q_INVOKABLE void look(const QString& wanted) {
+        m_wanted = wanted;
+        setProperty("state", Looking);
+    }
+    Q_INVOKABLE void dismiss() { setProperty("state", None); }
+    Q_INVOKABLE QVariantMap fitAt(int context) const {
+        return {{QStringLiteral("contextBytes"), m_contextBytes * context / m_context},
+                {QStringLiteral("fits"), m_fits}};
+    }
+
+  Q_SIGNALS:
+    void changed();
+
+  private:
+    State m_state = None;
+    QString m_wanted, m_repository, m_name, m_family, m_about, m_parametersText, m_licence, m_licenceUrl,
+        m_problem;
+    double m_downloadBytes = 0, m_weightsBytes = 0, m_contextBytes = 0, m_runtimeBytes = 0, m_diskNeeded = 0,
+           m_rate = 0;
+    int m_context = 4096, m_largestContext = 0;
+    bool m_gated = false, m_fits = true, m_diskFits = true;
+};
+
 class JobList : public RowModel {
     Q_OBJECT
     QML_ELEMENT
@@ -374,6 +427,7 @@ class Program : public QObject {
     Q_PROPERTY(edgechat::fake::ModelLibrary* library READ library CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::CatalogList* catalog READ catalog CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::JobList* jobs READ jobs CONSTANT FINAL)
+    Q_PROPERTY(edgechat::fake::RepositoryOffer* offer READ offer CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::Telemetry* telemetry READ telemetry CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::Settings* settings READ settings CONSTANT FINAL)
     Q_PROPERTY(QString historyProblem MEMBER m_historyProblem NOTIFY changed FINAL)
@@ -391,6 +445,7 @@ class Program : public QObject {
     ModelLibrary* library() { return &m_library; }
     CatalogList* catalog() { return &m_catalog; }
     JobList* jobs() { return &m_jobs; }
+    RepositoryOffer* offer() { return &m_offer; }
     Telemetry* telemetry() { return &m_telemetry; }
     Settings* settings() { return &m_settings; }
     QString version() const { return QStringLiteral("0.1.0"); }
@@ -413,6 +468,7 @@ class Program : public QObject {
     ModelLibrary m_library;
     CatalogList m_catalog;
     JobList m_jobs;
+    RepositoryOffer m_offer;
     Telemetry m_telemetry;
     Settings m_settings;
     QString m_historyProblem, m_historyProblemFix, m_historyProblemDetails, m_copied;
