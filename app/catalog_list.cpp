@@ -170,8 +170,8 @@ bool CatalogList::matches(const Model& model) const {
     const models::CatalogEntry& entry = model.entry;
     if (m_onlyFitting && m_memory > 0 && !(model.plan && model.fit.fits())) return false;
     for (const ModelEntry& here : m_library.entries()) {
-        const bool same =
-            here.repository == entry.repository || (entry.awq && here.repository == entry.awq->repository);
+        const bool same = here.hub.repository == entry.repository ||
+                          (entry.awq && here.hub.repository == entry.awq->repository);
         if (same && !here.damaged) return false;
     }
     const QStringList words = m_filter.split(u' ', Qt::SkipEmptyParts);

@@ -1,5 +1,6 @@
 #include "app/format.h"
 
+#include <QCoreApplication>
 #include <QFileInfo>
 #include <QLocale>
 #include <QRegularExpression>
@@ -13,6 +14,15 @@ QString familyName(const QString& architecture) {
     if (architecture == QLatin1String("mistral")) return QStringLiteral("Mistral");
     if (architecture == QLatin1String("falcon")) return QStringLiteral("Falcon");
     return architecture;
+}
+
+QString dayText(const QDateTime& time) {
+    if (!time.isValid()) return {};
+    const QDate day = time.toLocalTime().date();
+    const qint64 ago = day.daysTo(QDate::currentDate());
+    if (ago == 0) return QCoreApplication::translate("day", "today");
+    if (ago == 1) return QCoreApplication::translate("day", "yesterday");
+    return QLocale().toString(day, QLocale::ShortFormat);
 }
 
 QString byteText(qint64 bytes) {

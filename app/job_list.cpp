@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "app/format.h"
+#include "app/model_library.h"
 #include "models/hub/endpoint.h"
 #include "models/hub/token.h"
 #include "models/paths.h"
@@ -196,6 +197,22 @@ void JobList::get(const QString& wanted) {
         return;
     }
     m_service.add(*request);
+}
+
+void JobList::repair(const ModelEntry& model) {
+    setRefused({});
+    models::jobs::JobRequest request;
+    request.repository = model.hub.repository;
+    request.revision = model.hub.commit;
+    request.name = model.name;
+    if (model.madeBy.isEmpty()) {
+        request.repairs = true;
+        if (model.path.endsWith(QLatin1String(".gguf"))) request.gguf = model.path.section(u'/', -1);
+    } else {
+        request.method = model.madeBy == QLatin1String("smoothquant") ? Method::smoothquant : Method::awq;
+        request.groupSize = model.groupSize;
+    }
+    m_service.add(request);
 }
 
 void JobList::pause(double id) {

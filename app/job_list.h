@@ -11,6 +11,8 @@
 
 namespace edgechat::app {
 
+struct ModelEntry;
+
 /// The job for what a person typed, pasted or chose: quantized where its weights are not quantized yet.
 /// @param wanted  "org/name" or a link
 /// @return ErrorCode::usage where it is neither
@@ -59,6 +61,9 @@ class JobList : public QAbstractListModel {
     /// Ends it and deletes what has come.
     Q_INVOKABLE void cancel(double id);
     Q_INVOKABLE void retry(double id);
+    /// Makes a damaged model of the store whole again: its wrong files are fetched, or, where it was
+    /// quantized here, it is made again under its name, which must be free by then.
+    void repair(const ModelEntry& model);
     /// Takes one that is over off the list.
     Q_INVOKABLE void dismiss(double id);
     Q_INVOKABLE void giveToken(double id, const QString& token);

@@ -2,6 +2,8 @@
 
 #include <QDir>
 #include <QFileInfo>
+#include <QJsonArray>
+#include <QJsonObject>
 
 #include <algorithm>
 #include <memory>
@@ -25,7 +27,14 @@ ModelEntry fromStore(const models::StoreEntry& entry) {
     model.family = familyName(entry.architecture);
     model.quantization = entry.quantization;
     model.problem = entry.problem;
-    model.repository = entry.hub.repository;
+    model.hub = entry.hub;
+    model.lastUsed = entry.lastUsed;
+    model.verifiedAt = entry.verifiedAt;
+    model.madeBy = entry.quantizationReport[QStringLiteral("method")].toString();
+    const QJsonArray linears = entry.quantizationReport[QStringLiteral("layers")].toArray();
+    for (const QJsonValue& linear : linears)
+        model.groupSize = std::max(model.groupSize, linear.toObject()[QStringLiteral("group_size")].toInt());
+    model.namesWhatIsWrong = !entry.damagedFiles.empty();
     model.warnings = entry.warnings;
     model.parameters = entry.parameters;
     model.bytes = static_cast<qint64>(entry.bytes);
@@ -99,11 +108,15 @@ ModelLibrary::ModelLibrary(ModelHost& host, Settings& settings, QObject* parent)
 
 ModelLibrary::~ModelLibrary() {
     m_cancelImport = true;
+    m_cancelVerify = true;
+    m_verifier.finish();
     m_worker.finish();
 }
 
 void ModelLibrary::finish() {
     m_cancelImport = true;
+    m_cancelVerify = true;
+    m_verifier.finish();
     if (!m_removedTrash.isEmpty()) m_worker.post([] { models::Store().emptyTrash(); });
     m_worker.finish();
 }
@@ -151,9 +164,26 @@ QVariant ModelLibrary::data(const QModelIndex& index, int role) const {
             return model.damaged || model.path == m_loadedPath ? QString() : switchCostText(costOf(model));
         case SwitchWarningRole:
             return model.damaged || model.path == m_loadedPath ? QString() : switchWarning(costOf(model));
+        case OriginRole:
+            if (model.hub.repository.isEmpty() || model.hub.commit.isEmpty()) return model.hub.repository;
+            return tr("%1 at %2").arg(model.hub.repository, model.hub.commit.left(7));
+        case LicenceRole:
+            return model.hub.licence;
+        case LastUsedRole:
+            return dayText(model.lastUsed);
+        case VerifiedRole:
+            return dayText(model.verifiedAt);
+        case CanRepairRole:
+            return model.canRepair();
         default:
             return {};
     }
+}
+
+const ModelEntry* ModelLibrary::find(const QString& name) const {
+    const auto found = std::find_if(m_entries.begin(), m_entries.end(),
+                                    [&](const ModelEntry& entry) { return entry.name == name; });
+    return found == m_entries.end() ? nullptr : &*found;
 }
 
 QHash<int, QByteArray> ModelLibrary::roleNames() const {
@@ -173,7 +203,12 @@ QHash<int, QByteArray> ModelLibrary::roleNames() const {
             {FileCountRole, "fileCount"},
             {WarningsRole, "warnings"},
             {SwitchCostRole, "switchCost"},
-            {SwitchWarningRole, "switchWarning"}};
+            {SwitchWarningRole, "switchWarning"},
+            {OriginRole, "origin"},
+            {LicenceRole, "licence"},
+            {LastUsedRole, "lastUsed"},
+            {VerifiedRole, "verified"},
+            {CanRepairRole, "canRepair"}};
 }
 
 void ModelLibrary::refresh() {
@@ -269,6 +304,73 @@ void ModelLibrary::cancelImport() {
     m_cancelImport = true;
 }
 
+void ModelLibrary::verify(const QString& name) {
+    const ModelEntry* const entry = find(name);
+    if (!m_verifying.isEmpty() || entry == nullptr || !entry->inStore) return;
+    setProblem({});
+    m_verifying = name;
+    m_verifyProgress = 0;
+    m_cancelVerify = false;
+    Q_EMIT verifyingChanged();
+    Q_EMIT verifyProgressChanged();
+    m_verifier.post([this, name] {
+        int told = 0;
+        auto found = models::Store().verify(name, [this, &told](quint64 done, quint64 total) {
+            const int percent = total > 0 ? static_cast<int>(100 * done / total) : 0;
+            if (percent != told) {
+                told = percent;
+                m_mailbox.post([this, percent] {
+                    m_verifyProgress = percent / 100.0;
+                    Q_EMIT verifyProgressChanged();
+                });
+            }
+            return !m_cancelVerify.load();
+        });
+        m_mailbox.post([this, name, found = std::move(found)] { endVerify(name, found); });
+    });
+}
+
+void ModelLibrary::endVerify(const QString& name, const Result<models::StoreEntry>& entry) {
+    m_verifying.clear();
+    Q_EMIT verifyingChanged();
+    if (entry) {
+        refresh();
+        Q_EMIT verified(name, entry->damaged);
+    } else if (entry.error().code != ErrorCode::interrupted) {
+        setProblem({tr("%1 could not be read.").arg(name), tr("Try again."),
+                    QString::fromStdString(entry.error().message())},
+                   tr("This model could not be checked"));
+    }
+}
+
+void ModelLibrary::cancelVerify() {
+    m_cancelVerify = true;
+}
+
+void ModelLibrary::rename(const QString& name, const QString& newName) {
+    const ModelEntry* const entry = find(name);
+    const QString wanted = newName.trimmed();
+    if (entry == nullptr || !entry->inStore || wanted.isEmpty() || wanted == name) return;
+    if (entry->path == m_loadedPath) return;
+    setProblem({});
+    m_worker.post([this, name, wanted] {
+        const Result<models::StoreEntry> renamed = models::Store().rename(name, wanted);
+        m_mailbox.post([this, name, wanted, renamed] {
+            if (renamed) {
+                Q_EMIT this->renamed(name, renamed->name);
+            } else {
+                setProblem({renamed.error().code == ErrorCode::usage
+                                ? tr("\u201C%1\u201D cannot be the name of a folder.").arg(wanted)
+                                : tr("%1 cannot be called \u201C%2\u201D.").arg(name, wanted),
+                            tr("Choose another name: letters, digits, spaces and . _ - + are possible."),
+                            QString::fromStdString(renamed.error().message())},
+                           tr("This model could not be renamed"));
+            }
+            refresh();
+        });
+    });
+}
+
 void ModelLibrary::remove(const QString& name) {
     const auto found = std::find_if(m_entries.begin(), m_entries.end(), [&](const ModelEntry& entry) {
         return entry.name == name || entry.path == name;
@@ -290,7 +392,8 @@ void ModelLibrary::remove(const QString& name) {
                 setRemoved(storeName, *trash);
             } else {
                 setProblem({tr("%1 could not be removed.").arg(storeName), tr("Try again."),
-                            QString::fromStdString(trash.error().message())});
+                            QString::fromStdString(trash.error().message())},
+                           tr("This model could not be removed"));
             }
             refresh();
         });
@@ -311,7 +414,8 @@ void ModelLibrary::undoRemove() {
         m_mailbox.post([this, name, entry] {
             if (!entry) {
                 setProblem({tr("%1 could not be brought back.").arg(name), tr("Import it again."),
-                            QString::fromStdString(entry.error().message())});
+                            QString::fromStdString(entry.error().message())},
+                           tr("This model could not be brought back"));
             }
             refresh();
         });
@@ -322,9 +426,14 @@ void ModelLibrary::dismissProblem() {
     setProblem({});
 }
 
-void ModelLibrary::setProblem(const ModelProblem& problem) {
+QString ModelLibrary::problemTitle() const {
+    return m_problemTitle.isEmpty() ? tr("This model could not be added") : m_problemTitle;
+}
+
+void ModelLibrary::setProblem(const ModelProblem& problem, const QString& title) {
     if (problem == m_problem) return;
     m_problem = problem;
+    m_problemTitle = title;
     Q_EMIT problemChanged();
 }
 

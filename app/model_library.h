@@ -3,6 +3,7 @@
 
 #include <QtQml/qqmlregistration.h>
 #include <QAbstractListModel>
+#include <QDateTime>
 #include <QTimer>
 #include <QUrl>
 #include <QVariant>
@@ -23,9 +24,13 @@ class Settings;
 /// One model as the list shows it.
 struct ModelEntry {
     QString name, path, family, quantization;
-    QString title;         ///< what the checkpoint calls itself, may be empty
-    QString problem;       ///< why it is damaged
-    QString repository;    ///< of the Hub, where it came from one
+    QString title;          ///< what the checkpoint calls itself, may be empty
+    QString problem;        ///< why it is damaged
+    models::HubOrigin hub;  ///< where it came from, as far as it is known
+    QDateTime lastUsed;     ///< invalid: never
+    QDateTime verifiedAt;   ///< when its every byte was compared with what was imported; invalid: never
+    QString madeBy;     ///< method that it was quantized by on this machine; empty: it is as it was fetched
+    int groupSize = 0;  ///< of that
     QStringList warnings;  ///< sentences about what was odd in the checkpoint
     quint64 parameters = 0;
     qint64 bytes = 0;
@@ -33,7 +38,11 @@ struct ModelEntry {
     int files = 1;
     bool inStore = false;
     bool damaged = false;
+    bool namesWhatIsWrong = false;  ///< the record of a damaged model can be read: it can be repaired
     bool operator==(const ModelEntry&) const = default;
+
+    /// A damaged model that can be fetched again, or whose damaged files can.
+    bool canRepair() const { return damaged && namesWhatIsWrong && !hub.repository.isEmpty(); }
 };
 
 /// Lives on the GUI thread; files are read on a worker.
@@ -42,6 +51,10 @@ class ModelLibrary : public QAbstractListModel {
     QML_ELEMENT
     QML_UNCREATABLE("Program owns the model library")
     Q_PROPERTY(int count READ count NOTIFY countChanged FINAL)
+    Q_PROPERTY(QString verifying READ verifying NOTIFY verifyingChanged FINAL)
+    Q_PROPERTY(double verifyProgress READ verifyProgress NOTIFY verifyProgressChanged FINAL)
+    Q_PROPERTY(QString problemTitle READ problemTitle NOTIFY problemChanged FINAL)
+    Q_PROPERTY(bool problemIsOfImport READ problemIsOfImport NOTIFY problemChanged FINAL)
     Q_PROPERTY(QString problem READ problem NOTIFY problemChanged FINAL)
     Q_PROPERTY(QString problemFix READ problemFix NOTIFY problemChanged FINAL)
     Q_PROPERTY(QString problemDetails READ problemDetails NOTIFY problemChanged FINAL)
@@ -68,7 +81,12 @@ class ModelLibrary : public QAbstractListModel {
         FileCountRole,
         WarningsRole,
         SwitchCostRole,
-        SwitchWarningRole
+        SwitchWarningRole,
+        OriginRole,   ///< "org/name at 0123456", or empty
+        LicenceRole,  ///< the Hub's identifier
+        LastUsedRole,
+        VerifiedRole,
+        CanRepairRole
     };
 
     ModelLibrary(ModelHost& host, Settings& settings, QObject* parent = nullptr);
@@ -81,6 +99,12 @@ class ModelLibrary : public QAbstractListModel {
     QString problem() const { return m_problem.what; }
     QString problemFix() const { return m_problem.fix; }
     QString problemDetails() const { return m_problem.details; }
+    QString problemTitle() const;
+    bool problemIsOfImport() const { return m_problemTitle.isEmpty(); }  ///< another file may do
+    QString verifying() const {
+        return m_verifying;
+    }  ///< the model that is compared with its record, or empty
+    double verifyProgress() const { return m_verifyProgress; }  ///< 0..1
     bool importing() const { return m_importing; }
     double importProgress() const { return m_importProgress; }  ///< 0..1
     bool canUndoRemove() const { return !m_removedName.isEmpty(); }
@@ -94,6 +118,12 @@ class ModelLibrary : public QAbstractListModel {
     /// the program at the latest. A file outside the store is only forgotten; it may be given by its path.
     Q_INVOKABLE void remove(const QString& name);
     Q_INVOKABLE void undoRemove();
+    /// Reads every byte of a model of the store again and compares it with what was imported. One at a time;
+    /// returns at once.
+    Q_INVOKABLE void verify(const QString& name);
+    Q_INVOKABLE void cancelVerify();
+    /// Gives a model of the store another name; not for one that is loaded.
+    Q_INVOKABLE void rename(const QString& name, const QString& newName);
     Q_INVOKABLE void refresh();
     Q_INVOKABLE void dismissProblem();
 
@@ -101,7 +131,8 @@ class ModelLibrary : public QAbstractListModel {
     void setSwitchFacts(const SwitchFacts& facts);
 
     const std::vector<ModelEntry>& entries() const { return m_entries; }
-    void finish();  ///< empties the trash and ends the worker. Blocks
+    const ModelEntry* find(const QString& name) const;  ///< null: no such model
+    void finish();                                      ///< empties the trash and ends the worker. Blocks
 
   Q_SIGNALS:
     void countChanged();
@@ -109,12 +140,18 @@ class ModelLibrary : public QAbstractListModel {
     void importingChanged();
     void importProgressChanged();
     void removedChanged();
+    void verifyingChanged();
+    void verifyProgressChanged();
+    /// Every byte of a model is as it was imported, or `damaged`.
+    void verified(const QString& name, bool damaged);
+    void renamed(const QString& name, const QString& newName);
     void imported(const QString& name);
     void refreshed();
 
   private:
     void setEntries(std::vector<ModelEntry> entries);
-    void setProblem(const ModelProblem& problem);
+    void setProblem(const ModelProblem& problem, const QString& title = {});
+    void endVerify(const QString& name, const Result<models::StoreEntry>& entry);
     SwitchCost costOf(const ModelEntry& model) const;
     void setRemoved(const QString& name, const QString& trashId);
     void onLoadedChanged();
@@ -125,6 +162,7 @@ class ModelLibrary : public QAbstractListModel {
     std::vector<ModelEntry> m_entries;
     QString m_loadedPath;
     ModelProblem m_problem;
+    QString m_problemTitle;  ///< empty: of an import
     SwitchFacts m_facts;
     QString m_removedName,
         m_removedTrash;  ///< trash empty: a file that was only forgotten, m_removedName its path
@@ -133,8 +171,12 @@ class ModelLibrary : public QAbstractListModel {
     QTimer m_importTimer;                     ///< runs only while importing
     std::atomic<double> m_importDone{0};      ///< written by the worker
     std::atomic<bool> m_cancelImport{false};  ///< read by the worker
+    QString m_verifying;
+    double m_verifyProgress = 0;
+    std::atomic<bool> m_cancelVerify{false};  ///< read by the verifier
     Mailbox m_mailbox;
-    WorkerThread m_worker;  ///< last: it ends before what it uses
+    WorkerThread m_verifier;  ///< reads for minutes: nothing else waits for it
+    WorkerThread m_worker;    ///< last: it ends before what it uses
 };
 
 }  // namespace edgechat::app

@@ -195,6 +195,15 @@ void Program::readHubToken() {
         });
 }
 
+void Program::repairModel(const QString& name) {
+    const ModelEntry* const model = m_library.find(name);
+    if (model == nullptr || !model->canRepair()) return;
+    const ModelEntry damaged = *model;
+    // What was quantized here is made anew in its place.
+    if (!damaged.madeBy.isEmpty()) m_library.remove(name);
+    m_jobs.repair(damaged);
+}
+
 void Program::measureFits() {
     m_catalog.measure(static_cast<uint64_t>(m_model.weightBytes() + m_model.kvBytes()));
 }

@@ -71,6 +71,8 @@ class Program : public QObject {
     /// Opens the conversation where this message is; 0: where it ends.
     Q_INVOKABLE void openMessage(qint64 conversationId, qint64 messageId);
     Q_INVOKABLE void copyText(const QString& text);
+    /// Makes a damaged model of the store whole again, from where it came.
+    Q_INVOKABLE void repairModel(const QString& name);
     /// Asks the machine what is free for models that are not here yet.
     Q_INVOKABLE void measureFits();
 

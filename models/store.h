@@ -26,6 +26,8 @@ struct HubOrigin {
     QString repository;  ///< "org/name"; empty: from no Hub
     QString commit;
     QString licence;  ///< the Hub's identifier, "apache-2.0"; empty: not said
+
+    bool operator==(const HubOrigin&) const = default;
 };
 
 /// A file that is not as it was imported.

@@ -58,9 +58,20 @@ QString preferredGguf(const QStringList& models) {
     return {};
 }
 
+/// A bare name stands for the one file in any folder that has it.
+QString pathOfGguf(const std::vector<RepositoryFile>& files, const QString& wanted) {
+    QStringList same;
+    for (const RepositoryFile& file : files) {
+        if (pathOf(file) == wanted) return wanted;
+        if (bareName(pathOf(file)) == wanted) same << pathOf(file);
+    }
+    return same.size() == 1 ? same.front() : wanted;
+}
+
 Result<Selection> selectGguf(const std::vector<RepositoryFile>& files, const QString& repository,
-                             const QString& first) {
+                             const QString& wanted) {
     Selection selection;
+    const QString first = pathOfGguf(files, wanted);
     const QRegularExpressionMatch split = splitName(first);
     if (!split.hasMatch()) {
         const RepositoryFile* const file = find(files, first);

@@ -24,7 +24,8 @@ struct Selection {
 };
 
 /// @param repository  for messages
-/// @param gguf  path of the .gguf file wanted, a split one's first part; with an empty one safetensors are
+/// @param gguf  path of the .gguf file wanted, a split one's first part, or its bare name; with an empty one
+/// safetensors are
 ///              preferred, and of several .gguf files a 4-bit one is taken
 /// ErrorCode::badInput when there is nothing that EdgeChat reads, saying what there is instead.
 Result<Selection> selectFiles(const std::vector<RepositoryFile>& files, const QString& repository,

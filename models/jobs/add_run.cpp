@@ -6,10 +6,26 @@
 namespace edgechat::models::jobs {
 namespace {
 
+/// Puts fetched files in the place of damaged ones.
+Result<StoreEntry> repair(Store& store, const QString& name, const QString& from,
+                          const ImportProgress& progress) {
+    const std::vector<StoreEntry> all = store.list();
+    const auto entry =
+        std::find_if(all.begin(), all.end(), [&](const StoreEntry& one) { return one.name == name; });
+    if (entry == all.end()) return store.find(name).error();
+    for (const DamagedFile& file : entry->damagedFiles) {
+        const Result<StoreEntry> replaced =
+            store.replaceFile(name, file.name, from + u'/' + file.name, progress);
+        if (!replaced) return replaced.error();
+    }
+    return store.find(name);
+}
+
 /// In AddRun's thread.
 Result<StoreEntry> addToStore(Store& store, const Job& job, const QString& folder,
                               const ImportProgress& progress) {
     if (std::optional<StoreEntry> there = storedFrom(store, folder)) return std::move(*there);
+    if (job.request.repairs) return repair(store, job.request.name, sourceFolder(folder), progress);
     const QString from = job.request.method == Method::none ? sourceFolder(folder) : quantizedFolder(folder);
     const bool isFolder = QFileInfo::exists(from + QStringLiteral("/config.json"));
     HubOrigin origin;

@@ -61,6 +61,9 @@ Result<void> checkRequest(const JobRequest& request) {
     }
     if (!request.gguf.isEmpty() && !hub::isSafePath(request.gguf.toStdString()))
         return impossible(kWhat, QStringLiteral("file"), request.gguf, "a .gguf file of the repository");
+    if (request.repairs && (request.name.isEmpty() || request.method != Method::none))
+        return impossible(kWhat, QStringLiteral("repair"), request.name,
+                          "a model of the store that is not quantized here");
     const int group = request.groupSize;
     if (group != 0 && group != 32 && group != 64 && group != 128)
         return impossible(kWhat, QStringLiteral("group size"), QString::number(group), "32, 64, 128 or 0");

@@ -1,8 +1,11 @@
 #include "models/jobs/job_folder.h"
 
+#include <unistd.h>
+
 #include <QDir>
 #include <QFile>
 #include <QFileInfo>
+#include <algorithm>
 
 #include "models/checkpoint_summary.h"
 #include "models/folder_listing.h"
@@ -57,6 +60,21 @@ void removeOthers(const QString& folder, const QStringList& names) {
     const QStringList all = QDir(folder).entryList(QDir::Files | QDir::Hidden | QDir::System);
     for (const QString& name : all) {
         if (!names.contains(name)) QFile::remove(folder + u'/' + name);
+    }
+}
+
+void linkWholeFiles(const Store& store, const QString& name, const QString& folder) {
+    const std::vector<StoreEntry> all = store.list();
+    const auto entry =
+        std::find_if(all.begin(), all.end(), [&](const StoreEntry& one) { return one.name == name; });
+    if (entry == all.end()) return;
+    QDir().mkpath(folder);
+    for (const StoredFile& file : entry->files) {
+        const bool damaged = std::any_of(entry->damagedFiles.begin(), entry->damagedFiles.end(),
+                                         [&](const DamagedFile& one) { return one.name == file.name; });
+        if (damaged) continue;
+        const QByteArray from = QFile::encodeName(entry->folder + u'/' + file.name);
+        (void)::link(from.constData(), QFile::encodeName(folder + u'/' + file.name).constData());
     }
 }
 

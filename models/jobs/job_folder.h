@@ -33,6 +33,10 @@ Result<void> checkFolder(const QString& folder);
 /// Deletes the files that an earlier try for another version left; kept: `names`.
 void removeOthers(const QString& folder, const QStringList& names);
 
+/// Links what is whole of a model of the store into a folder, for a download to pass over. What cannot be
+/// linked is left out.
+void linkWholeFiles(const Store& store, const QString& name, const QString& folder);
+
 /// The store's model that came out of a job's folder: the job was cut off behind its last step.
 std::optional<StoreEntry> storedFrom(const Store& store, const QString& jobFolder);
 

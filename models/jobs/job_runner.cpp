@@ -193,6 +193,7 @@ std::unique_ptr<StageRun> JobRunner::makeRun(const Job& job) {
 }
 
 std::unique_ptr<StageRun> JobRunner::makeFetch(const Job& job) {
+    if (job.request.repairs) linkWholeFiles(m_store, job.request.name, sourceFolder(folderOf(job)));
     auto run = std::make_unique<FetchRun>(*m_session, job, folderOf(job), m_options.freeBytes);
     // Both come before anything is fetched that depends on them.
     connect(run.get(), &FetchRun::described, this, [this](const hub::RepositoryInfo& info) {

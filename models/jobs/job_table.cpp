@@ -28,6 +28,7 @@ std::vector<QStringList> migrations() {
                         " licence TEXT NOT NULL,"
                         " gguf TEXT NOT NULL,"
                         " name TEXT NOT NULL,"
+                        " repairs INTEGER NOT NULL,"
                         " method TEXT NOT NULL,"
                         " group_size INTEGER NOT NULL,"
                         " memory_limit INTEGER NOT NULL,"  // bytes
@@ -42,8 +43,8 @@ std::vector<QStringList> migrations() {
 
 const QString kColumns = QStringLiteral(
     "position, repository, revision, commit_id, licence, gguf, name, method, group_size, memory_limit,"
-    " stage, next, paused, created_at, stored_name, problem, error");
-constexpr int kColumnCount = 17;
+    " stage, next, paused, created_at, stored_name, problem, error, repairs");
+constexpr int kColumnCount = 18;
 
 int codeOf(const QSqlError& error) {
     // An extended result code carries the primary one in its low byte.
@@ -84,7 +85,8 @@ QVariantList valuesOf(const Job& job) {
             job.created.toMSecsSinceEpoch(),
             text(job.storedName),
             static_cast<int>(job.problem),
-            text(job.error)};
+            text(job.error),
+            request.repairs ? 1 : 0};
 }
 
 /// The row that `query` stands on: id, then kColumns.
@@ -107,6 +109,7 @@ std::optional<Job> readJob(const QSqlQuery& query) {
     job.storedName = query.value(15).toString();
     const int problem = query.value(16).toInt();
     job.error = query.value(17).toString();
+    job.request.repairs = query.value(18).toBool();
     const bool sensible = method && stage >= 0 && stage <= static_cast<int>(Stage::cancelled) &&
                           next >= static_cast<int>(Stage::fetch) && next <= static_cast<int>(Stage::add) &&
                           problem >= 0 && problem <= static_cast<int>(Problem::internal);

@@ -87,6 +87,12 @@ QVariantMap model(const char* name, const char* parameters, const char* quantiza
         {QStringLiteral("switchCost"),
          loaded || damaged ? QString() : QStringLiteral("Loads %1, about 1 s").arg(QString::fromUtf8(size))},
         {QStringLiteral("switchWarning"), QString()},
+        {QStringLiteral("origin"),
+         damaged ? QStringLiteral("unsloth/Llama-3.2-1B-Instruct-GGUF at 53ac64c") : QString()},
+        {QStringLiteral("licence"), QString()},
+        {QStringLiteral("lastUsed"), loaded ? QStringLiteral("today") : QString()},
+        {QStringLiteral("verified"), QString()},
+        {QStringLiteral("canRepair"), damaged},
         {QStringLiteral("problem"),
          damaged ? QStringLiteral("The file ends after 61 MB; its header speaks of 98 MB.") : QString()}};
 }
@@ -232,6 +238,10 @@ void fillFamilies(Program& program) {
     };
     QVariantMap warned = with(model("Mistral-7B-Instruct-v0.2-AWQ", "7.2B", "AWQ INT4 g128", "4.2 GB", false),
                               folder("Mistral", 32768, 9));
+    warned[QStringLiteral("origin")] = QStringLiteral("TheBloke/Mistral-7B-Instruct-v0.2-AWQ at 7ab8c92");
+    warned[QStringLiteral("licence")] = QStringLiteral("apache-2.0");
+    warned[QStringLiteral("lastUsed")] = QStringLiteral("yesterday");
+    warned[QStringLiteral("verified")] = QStringLiteral("today");
     warned[QStringLiteral("title")] = QStringLiteral("Mistral 7B Instruct v0.2");
     warned[QStringLiteral("path")] =
         QStringLiteral("/data/ada/.local/share/edgechat/models/Mistral-7B-Instruct-v0.2-AWQ");
@@ -344,7 +354,8 @@ QStringList sceneNames() {
             QStringLiteral("models-pickle"),    QStringLiteral("unsupported"),
             QStringLiteral("part-missing"),     QStringLiteral("models-catalog"),
             QStringLiteral("models-offer"),     QStringLiteral("models-jobs"),
-            QStringLiteral("models-wanted"),    QStringLiteral("models-refused")};
+            QStringLiteral("models-checking"),  QStringLiteral("models-wanted"),
+            QStringLiteral("models-refused")};
 }
 
 void setScene(Program& program, const QString& name) {
@@ -420,6 +431,10 @@ void setScene(Program& program, const QString& name) {
         fillCatalog(program);
     }
     if (name == u"models-families" || name == u"models-details") fillFamilies(program);
+    if (name == u"models-checking") {
+        program.library()->setProperty("verifying", QStringLiteral("SmolLM2-135M-Instruct"));
+        program.library()->setProperty("verifyProgress", 0.71);
+    }
     if (name == u"models-importing") {
         program.library()->setProperty("importing", true);
         program.library()->setProperty("importProgress", 0.38);

@@ -23,14 +23,35 @@ Card {
     required property int fileCount
     required property var warnings // list of sentences
     required property string switchCost
+    required property string origin
+    required property string licence
+    required property string lastUsed
+    required property string verified
+    required property bool canRepair
+    property string verifying: "" // name of the model that is being checked, of all of them
+    property real verifyProgress: 0
+    property bool coming: false // its repair is on its way
+    property bool editing: false
     property int loadedContext: 0 // tokens that the loaded model takes in
     property bool open: false
     property bool keyboardCurrent: false
+    readonly property bool busy: verifying.length > 0 && verifying === name
     property bool loading: false
     property real progress: 0
     signal loadRequested
     signal unloadRequested
     signal removeRequested
+    signal renameRequested(newName: string)
+    signal verifyRequested
+    signal verifyCancelled
+    signal repairRequested
+
+    function startRename(): void {
+        editing = true;
+        field.text = name;
+        field.forceActiveFocus();
+        field.selectAll();
+    }
 
     implicitHeight: row.implicitHeight + 2 * Theme.space4
     border.color: loaded ? Theme.accent : Theme.border
@@ -58,9 +79,23 @@ Card {
             RowLayout {
                 Layout.fillWidth: true
                 spacing: Theme.space2
+                TextField {
+                    id: field
+                    objectName: "nameField"
+                    Layout.fillWidth: true
+                    visible: card.editing
+                    placeholderText: qsTr("Name of the model")
+                    onEditingFinished: {
+                        if (card.editing && text.trim().length > 0 && text.trim() !== card.name)
+                            card.renameRequested(text.trim());
+                        card.editing = false;
+                    }
+                    Keys.onEscapePressed: card.editing = false
+                }
                 Label {
                     Layout.fillWidth: true
                     Layout.maximumWidth: implicitWidth + 1
+                    visible: !card.editing
                     text: card.name
                     font.pixelSize: Theme.fontMessage
                     font.weight: Font.DemiBold
@@ -108,6 +143,16 @@ Card {
                 wrapMode: Text.Wrap
                 textFormat: Text.PlainText
             }
+            Text {
+                Layout.fillWidth: true
+                visible: card.damaged && card.inStore
+                text: card.canRepair ? qsTr("Repairing fetches what is wrong from %1 again.").arg(card.origin)
+                    : qsTr("Remove it, and add or get it again.")
+                color: Theme.secondary
+                font.pixelSize: Theme.fontBase
+                wrapMode: Text.Wrap
+                textFormat: Text.PlainText
+            }
             ModelDetails {
                 Layout.fillWidth: true
                 Layout.topMargin: Theme.space2
@@ -120,8 +165,56 @@ Card {
                         : qsTr("trained for %1 tokens").arg(Theme.count(card.context)) },
                     { label: qsTr("On the disk"), value: card.fileCount > 1 ? qsTr("%1 in %2 files").arg(card.sizeText).arg(card.fileCount) : card.sizeText },
                     { label: qsTr("Place"), value: card.path },
+                    { label: qsTr("From"), value: card.origin },
+                    { label: qsTr("Licence"), value: card.licence },
+                    { label: qsTr("Last used"), value: card.lastUsed },
+                    { label: qsTr("Checked"), value: card.verified.length > 0 ? qsTr("%1: every byte is as it was added").arg(card.verified) : "" },
                     { label: qsTr("To load it"), value: card.switchCost }
                 ]
+            }
+            RowLayout {
+                Layout.fillWidth: true
+                Layout.topMargin: Theme.space1
+                visible: card.open && card.inStore && !card.busy
+                spacing: Theme.space2
+                Button {
+                    objectName: "renameButton"
+                    kind: Button.Quiet
+                    leftPadding: 0
+                    enabled: !card.loaded && !card.loading
+                    text: qsTr("Rename\u2026")
+                    Accessible.name: qsTr("Rename %1").arg(card.name)
+                    onClicked: card.startRename()
+                }
+                Button {
+                    objectName: "verifyButton"
+                    kind: Button.Quiet
+                    enabled: card.verifying.length === 0
+                    text: qsTr("Check every byte")
+                    Accessible.name: qsTr("Check every byte of %1").arg(card.name)
+                    onClicked: card.verifyRequested()
+                }
+            }
+            RowLayout {
+                Layout.fillWidth: true
+                Layout.topMargin: Theme.space1
+                visible: card.busy
+                spacing: Theme.space3
+                Text {
+                    text: qsTr("Checking")
+                    color: Theme.secondary
+                    font.pixelSize: Theme.fontSmall
+                    textFormat: Text.PlainText
+                }
+                ProgressLine {
+                    Layout.fillWidth: true
+                    value: card.verifyProgress
+                    Accessible.name: qsTr("Bytes of the model checked")
+                }
+                Button {
+                    text: qsTr("Cancel")
+                    onClicked: card.verifyCancelled()
+                }
             }
             ProgressLine {
                 Layout.fillWidth: true
@@ -130,6 +223,15 @@ Card {
                 value: card.progress
                 Accessible.name: qsTr("Model loaded")
             }
+        }
+        Button {
+            Layout.alignment: Qt.AlignTop
+            objectName: "repairButton"
+            visible: card.damaged && card.canRepair
+            enabled: !card.coming
+            text: card.coming ? qsTr("Coming\u2026") : qsTr("Repair")
+            Accessible.name: qsTr("Repair %1").arg(card.name)
+            onClicked: card.repairRequested()
         }
         Button {
             Layout.alignment: Qt.AlignTop

@@ -109,12 +109,12 @@ Item {
                 x: Math.round((parent.width - width) / 2)
                 width: list.column
                 visible: page.library.problem.length > 0
-                title: qsTr("This model could not be added")
+                title: page.library.problemTitle
                 cause: page.library.problem
                 details: page.library.problemDetails
                 fix: page.library.problemFix
-                actionText: qsTr("Choose another file\u2026")
-                secondActionText: qsTr("Choose another folder\u2026")
+                actionText: page.library.problemIsOfImport ? qsTr("Choose another file\u2026") : ""
+                secondActionText: page.library.problemIsOfImport ? qsTr("Choose another folder\u2026") : ""
                 closable: true
                 onAction: page.importRequested()
                 onSecondAction: page.importFolderRequested()
@@ -383,6 +383,16 @@ Item {
             }
             onUnloadRequested: page.program.model.unload()
             onRemoveRequested: page.library.remove(name)
+            verifying: page.library.verifying
+            verifyProgress: page.library.verifyProgress
+            coming: page.jobs.count > 0 && page.jobs.has(origin.split(" ")[0])
+            onRenameRequested: newName => page.library.rename(name, newName)
+            onVerifyRequested: page.library.verify(name)
+            onVerifyCancelled: page.library.cancelVerify()
+            onRepairRequested: {
+                page.program.repairModel(name);
+                list.toTop();
+            }
         }
     }
 }

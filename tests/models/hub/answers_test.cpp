@@ -80,7 +80,8 @@ class AnswersTest : public QObject {
         QCOMPARE(readRepositoryInfo(head + json(",'cardData':{'license':['mit']}}"), "a")->licence,
                  std::string("mit"));
         QVERIFY(readRepositoryInfo(head + json(",'cardData':{'license':5}}"), "a")->licence.empty());
-        QVERIFY(readRepositoryInfo(head + json(",'cardData':{'license':'a\\u001bb'}}"), "a")->licence.empty());
+        QVERIFY(
+            readRepositoryInfo(head + json(",'cardData':{'license':'a\\u001bb'}}"), "a")->licence.empty());
         QCOMPARE(
             readRepositoryInfo(head + json(",'cardData':{'license':'other','license_name':'falcon'}}"), "a")
                 ->licence,
@@ -290,6 +291,8 @@ class AnswersTest : public QObject {
         QCOMPARE(chosen({"README.md", "m.gguf"}), QStringLiteral("m.gguf"));
         QCOMPARE(chosen({"m-F16.gguf", "m-Q8_0.gguf", "m-Q4_K_M.gguf"}), QStringLiteral("m-Q4_K_M.gguf"));
         QCOMPARE(chosen({"m-F16.gguf", "m-Q8_0.gguf"}, "m-F16.gguf"), QStringLiteral("m-F16.gguf"));
+        QCOMPARE(chosen({"a/m-F16.gguf", "b/m-Q8_0.gguf"}, "m-Q8_0.gguf"), QStringLiteral("m-Q8_0.gguf"));
+        QVERIFY(chosen({"a/m.gguf", "b/m.gguf"}, "m.gguf").contains(QStringLiteral("no m.gguf")));
         QCOMPARE(chosen({"q/m-Q4_0-00001-of-00002.gguf", "q/m-Q4_0-00002-of-00002.gguf"}),
                  QStringLiteral("m-Q4_0-00001-of-00002.gguf m-Q4_0-00002-of-00002.gguf"));
         QVERIFY(chosen({"q/m-Q4_0-00001-of-00002.gguf"}).contains(QStringLiteral("00002-of-00002")));

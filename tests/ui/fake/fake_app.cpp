@@ -83,7 +83,7 @@ void ChatSession::dismissProblem() {
 ModelLibrary::ModelLibrary()
     : RowModel({"name", "path", "title", "family", "parametersText", "quantization", "bytes", "sizeText",
                 "inStore", "loaded", "damaged", "problem", "context", "fileCount", "warnings", "switchCost",
-                "switchWarning"}) {}
+                "switchWarning", "origin", "licence", "lastUsed", "verified", "canRepair"}) {}
 
 JobList::JobList()
     : RowModel({"jobId", "title", "repository", "stageText", "detail", "share", "paused", "running", "done",

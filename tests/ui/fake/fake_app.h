@@ -208,6 +208,11 @@ class ModelLibrary : public RowModel {
     Q_OBJECT
     QML_ELEMENT
     QML_UNCREATABLE("fake")
+    Q_PROPERTY(QString problemTitle MEMBER m_problemTitle NOTIFY changed FINAL)
+    Q_PROPERTY(bool problemIsOfImport MEMBER m_problemIsOfImport NOTIFY changed FINAL)
+    Q_PROPERTY(QString verifying MEMBER m_verifying NOTIFY changed FINAL)
+    Q_PROPERTY(double verifyProgress MEMBER m_verifyProgress NOTIFY changed FINAL)
+    Q_PROPERTY(QVariantList calls READ calls NOTIFY changed FINAL)
     Q_PROPERTY(QString problem MEMBER m_problem NOTIFY changed FINAL)
     Q_PROPERTY(QString problemFix MEMBER m_problemFix NOTIFY changed FINAL)
     Q_PROPERTY(QString problemDetails MEMBER m_problemDetails NOTIFY changed FINAL)
@@ -222,6 +227,12 @@ class ModelLibrary : public RowModel {
     Q_INVOKABLE void cancelImport() { setProperty("importing", false); }
     Q_INVOKABLE void dismissProblem() { setProperty("problem", QString()); }
     Q_INVOKABLE void remove(const QString& name);
+    QVariantList calls() const { return m_calls; }
+    Q_INVOKABLE void verify(const QString& name) { note({QStringLiteral("verify"), name}); }
+    Q_INVOKABLE void cancelVerify() { note({QStringLiteral("cancelVerify")}); }
+    Q_INVOKABLE void rename(const QString& name, const QString& newName) {
+        note({QStringLiteral("rename"), name, newName});
+    }
     Q_INVOKABLE void undoRemove() { setProperty("canUndoRemove", false); }
     Q_INVOKABLE void refresh() {}
 
@@ -230,9 +241,16 @@ class ModelLibrary : public RowModel {
     void removedChanged();
 
   private:
-    QString m_problem, m_problemFix, m_problemDetails, m_removedName;
-    double m_importProgress = 0;
-    bool m_importing = false, m_canUndoRemove = false;
+    void note(const QVariantList& call) {
+        m_calls.append(QVariant(call));
+        Q_EMIT changed();
+    }
+
+    QString m_problem, m_problemFix, m_problemDetails, m_removedName, m_verifying;
+    QString m_problemTitle = QStringLiteral("This model could not be added");
+    double m_importProgress = 0, m_verifyProgress = 0;
+    bool m_importing = false, m_canUndoRemove = false, m_problemIsOfImport = true;
+    QVariantList m_calls;
 };
 
 class CatalogList : public RowModel {
@@ -434,6 +452,7 @@ class Program : public QObject {
     Q_PROPERTY(QString historyProblemFix MEMBER m_historyProblemFix NOTIFY changed FINAL)
     Q_PROPERTY(QString historyProblemDetails MEMBER m_historyProblemDetails NOTIFY changed FINAL)
     Q_PROPERTY(QString version READ version CONSTANT FINAL)
+    Q_PROPERTY(QString repaired MEMBER m_repaired NOTIFY changed FINAL)
     Q_PROPERTY(QString copied MEMBER m_copied NOTIFY changed FINAL)
     Q_PROPERTY(int newChats MEMBER m_newChats NOTIFY changed FINAL)
     Q_PROPERTY(qint64 opened MEMBER m_opened NOTIFY changed FINAL)
@@ -456,6 +475,7 @@ class Program : public QObject {
     Q_INVOKABLE void openConversation(qint64 id) { setProperty("opened", id); }
     Q_INVOKABLE void openMessage(qint64 id, qint64) { openConversation(id); }
     Q_INVOKABLE void measureFits() {}
+    Q_INVOKABLE void repairModel(const QString& name) { setProperty("repaired", name); }
     Q_INVOKABLE void copyText(const QString& text) { setProperty("copied", text); }
 
   Q_SIGNALS:
@@ -471,7 +491,7 @@ class Program : public QObject {
     RepositoryOffer m_offer;
     Telemetry m_telemetry;
     Settings m_settings;
-    QString m_historyProblem, m_historyProblemFix, m_historyProblemDetails, m_copied;
+    QString m_historyProblem, m_historyProblemFix, m_historyProblemDetails, m_copied, m_repaired;
     int m_newChats = 0;
     qint64 m_opened = 0;
 };
