@@ -72,6 +72,7 @@ Card {
             }
             Button {
                 Layout.alignment: Qt.AlignTop
+                objectName: "useButton"
                 visible: card.done
                 kind: Button.Primary
                 text: qsTr("Chat")
