@@ -6,6 +6,7 @@
 #include <QRegularExpression>
 
 #include "models/checkpoint_summary.h"
+#include "models/hub_cache.h"
 
 namespace edgechat::app {
 
@@ -43,6 +44,9 @@ QString parameterText(quint64 parameters) {
 QString modelFileName(const QString& path) {
     static const QRegularExpression stored(QStringLiteral("[-._](I?Q\\d\\w*|B?F16|F32)$"),
                                            QRegularExpression::CaseInsensitiveOption);
+    // A snapshot's folder is named after a commit.
+    const QString cached = models::hubCacheOrigin(path).repository;
+    if (!cached.isEmpty() && !path.endsWith(QLatin1String(".gguf"))) return cached.section(u'/', -1);
     const QString base = models::checkpointName(path);
     if (QFileInfo(path).isDir()) return base;
     const QString name = QString(base).remove(stored);

@@ -29,6 +29,7 @@ Program::Program(const ProgramOptions& options, QObject* parent)
       m_model(m_inference, m_settings),
       m_library(m_model, m_settings),
       m_catalog(m_library),
+      m_cached(m_library),
       m_jobService(models::jobs::RunnerOptions::standard(hubSettings())),
       m_jobs(m_jobService),
       m_offer(m_jobService, m_catalog),
@@ -157,6 +158,7 @@ void Program::finish() {
     m_finished = true;
     m_chat.finish();
     m_library.finish();
+    m_cached.finish();
     m_history.finish();
 }
 
@@ -204,7 +206,8 @@ void Program::repairModel(const QString& name) {
     m_jobs.repair(damaged);
 }
 
-void Program::measureFits() {
+void Program::lookAround() {
+    m_cached.refresh();
     m_catalog.measure(static_cast<uint64_t>(m_model.weightBytes() + m_model.kvBytes()));
 }
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 
+#include "app/cached_models.h"
 #include "app/catalog_list.h"
 #include "app/chat/chat_session.h"
 #include "app/chat/conversation_list.h"
@@ -35,6 +36,7 @@ class Program : public QObject {
     Q_PROPERTY(edgechat::app::ModelHost* model READ model CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::ModelLibrary* library READ library CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::CatalogList* catalog READ catalog CONSTANT FINAL)
+    Q_PROPERTY(edgechat::app::CachedModels* cached READ cached CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::JobList* jobs READ jobs CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::RepositoryOffer* offer READ offer CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::Telemetry* telemetry READ telemetry CONSTANT FINAL)
@@ -53,6 +55,7 @@ class Program : public QObject {
     ModelHost* model() { return &m_model; }
     ModelLibrary* library() { return &m_library; }
     CatalogList* catalog() { return &m_catalog; }
+    CachedModels* cached() { return &m_cached; }
     JobList* jobs() { return &m_jobs; }
     RepositoryOffer* offer() { return &m_offer; }
     Telemetry* telemetry() { return &m_telemetry; }
@@ -73,8 +76,9 @@ class Program : public QObject {
     Q_INVOKABLE void copyText(const QString& text);
     /// Makes a damaged model of the store whole again, from where it came.
     Q_INVOKABLE void repairModel(const QString& name);
-    /// Asks the machine what is free for models that are not here yet.
-    Q_INVOKABLE void measureFits();
+    /// The Models page was opened: asks the machine what is free for models that are not here yet, and what
+    /// other programs have fetched.
+    Q_INVOKABLE void lookAround();
 
     /// Opens the history and loads the first model. Returns at once.
     void start();
@@ -98,6 +102,7 @@ class Program : public QObject {
     ModelHost m_model;
     ModelLibrary m_library;
     CatalogList m_catalog;
+    CachedModels m_cached;
     models::jobs::JobService m_jobService;
     JobList m_jobs;
     RepositoryOffer m_offer;

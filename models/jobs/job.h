@@ -42,13 +42,13 @@ enum class Problem {
 };
 
 struct JobRequest {
-    QString repository;    ///< "org/name"
-    QString revision;      ///< branch, tag or commit; empty: main
-    QString gguf;          ///< path of the .gguf file wanted, as hub::DownloadRequest::gguf
-    QString name;          ///< in the store; empty: the repository's. One that is taken gets "-2", "-3", ...
-    bool repairs = false;  ///< `name` is a model of the store: its damaged files are fetched and replaced
+    QString repository;  ///< "org/name"
+    QString revision;    ///< branch, tag or commit; empty: main
+    QString gguf;        ///< path of the .gguf file wanted, as hub::DownloadRequest::gguf
+    QString name;        ///< in the store; empty: the repository's. One that is taken gets "-2", "-3", ...
     Method method = Method::none;
-    int groupSize = 0;  ///< 32, 64, 128; 0: the largest that suits the model
+    int groupSize = 0;     ///< 32, 64, 128; 0: the largest that suits the model
+    bool repairs = false;  ///< `name` is a model of the store: its damaged files are fetched and replaced
 };
 
 /// Of the stage that runs. Not kept over a restart.

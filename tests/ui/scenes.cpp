@@ -171,6 +171,19 @@ void setOffer(RepositoryOffer& offer, bool known) {
     offer.setProperty("state", RepositoryOffer::Known);
 }
 
+QVariantMap cached(const char* name, const char* quantization, const char* size, const char* problem = "") {
+    const QString text = QString::fromUtf8(name);
+    return {{QStringLiteral("name"), text},
+            {QStringLiteral("repository"), QStringLiteral("org/") + text},
+            {QStringLiteral("path"), QStringLiteral("/home/ada/.cache/huggingface/hub/models--org--") + text},
+            {QStringLiteral("family"), *problem ? QString() : QStringLiteral("LLaMA")},
+            {QStringLiteral("parametersText"), *problem ? QString() : QStringLiteral("1.1B")},
+            {QStringLiteral("quantization"), QString::fromUtf8(quantization)},
+            {QStringLiteral("sizeText"), QString::fromUtf8(size)},
+            {QStringLiteral("complete"), *problem == 0},
+            {QStringLiteral("problem"), QString::fromUtf8(problem)}};
+}
+
 QVariantMap job(double id, const char* title, const char* stage, const char* detail, double share) {
     return {{QStringLiteral("jobId"), id},
             {QStringLiteral("title"), QString::fromUtf8(title)},
@@ -354,8 +367,8 @@ QStringList sceneNames() {
             QStringLiteral("models-pickle"),    QStringLiteral("unsupported"),
             QStringLiteral("part-missing"),     QStringLiteral("models-catalog"),
             QStringLiteral("models-offer"),     QStringLiteral("models-jobs"),
-            QStringLiteral("models-checking"),  QStringLiteral("models-wanted"),
-            QStringLiteral("models-refused")};
+            QStringLiteral("models-cached"),    QStringLiteral("models-checking"),
+            QStringLiteral("models-wanted"),    QStringLiteral("models-refused")};
 }
 
 void setScene(Program& program, const QString& name) {
@@ -431,6 +444,12 @@ void setScene(Program& program, const QString& name) {
         fillCatalog(program);
     }
     if (name == u"models-families" || name == u"models-details") fillFamilies(program);
+    if (name == u"models-cached") {
+        program.library()->setRows({program.library()->row(0)});
+        program.cached()->setRows({cached("TinyLlama-1.1B-Chat-v1.0", "F16", "2.2 GB"),
+                                   cached("Mistral-7B-Instruct-v0.3", "", "",
+                                          "model-00002-of-00003.safetensors was not fetched.")});
+    }
     if (name == u"models-checking") {
         program.library()->setProperty("verifying", QStringLiteral("SmolLM2-135M-Instruct"));
         program.library()->setProperty("verifyProgress", 0.71);

@@ -13,6 +13,7 @@ Item {
     property bool sidebarShown: true
     readonly property ModelLibrary library: program.library
     readonly property CatalogList catalog: program.catalog
+    readonly property CachedModels cached: program.cached
     readonly property JobList jobs: program.jobs
     readonly property RepositoryOffer offer: program.offer
     signal importRequested
@@ -20,8 +21,8 @@ Item {
     signal sidebarToggled
     signal chatRequested
 
-    onVisibleChanged: if (visible) program.measureFits()
-    Component.onCompleted: if (visible) program.measureFits()
+    onVisibleChanged: if (visible) program.lookAround()
+    Component.onCompleted: if (visible) program.lookAround()
 
     ColumnLayout {
         id: top
@@ -331,6 +332,48 @@ Item {
                         onGetRequested: {
                             page.jobs.get(repository);
                             list.toTop();
+                        }
+                    }
+                }
+
+                ColumnLayout {
+                    objectName: "cachedSection"
+                    Layout.fillWidth: true
+                    Layout.topMargin: Theme.space3
+                    visible: page.cached.count > 0
+                    spacing: Theme.space2
+
+                    Label {
+                        text: qsTr("In the cache of Hugging Face\u2019s programs")
+                        font.pixelSize: Theme.fontMessage
+                        font.weight: Font.DemiBold
+                        Accessible.role: Accessible.Heading
+                    }
+                    Text {
+                        Layout.fillWidth: true
+                        text: qsTr("They run where they are. Added ones stay when that cache is emptied, and take no second room on the same disk.")
+                        color: Theme.secondary
+                        font.pixelSize: Theme.fontBase
+                        wrapMode: Text.Wrap
+                        textFormat: Text.PlainText
+                    }
+                    Repeater {
+                        model: page.cached
+
+                        CachedCard {
+                            Layout.fillWidth: true
+                            onLoadRequested: {
+                                page.program.model.load(path);
+                                page.chatRequested();
+                            }
+                            onAddRequested: {
+                                page.library.importPath(path);
+                                list.toTop();
+                            }
+                            onGetRequested: {
+                                page.jobs.get(repository);
+                                list.toTop();
+                            }
                         }
                     }
                 }

@@ -81,9 +81,14 @@ void ChatSession::dismissProblem() {
 }
 
 ModelLibrary::ModelLibrary()
-    : RowModel({"name", "path", "title", "family", "parametersText", "quantization", "bytes", "sizeText",
-                "inStore", "loaded", "damaged", "problem", "context", "fileCount", "warnings", "switchCost",
-                "switchWarning", "origin", "licence", "lastUsed", "verified", "canRepair"}) {}
+    : RowModel({"name",    "path",      "title",    "family",     "parametersText", "quantization",
+                "bytes",   "sizeText",  "inStore",  "loaded",     "damaged",        "problem",
+                "context", "fileCount", "warnings", "switchCost", "switchWarning",  "origin",
+                "licence", "lastUsed",  "verified", "canRepair"}) {}
+
+CachedModels::CachedModels()
+    : RowModel({"name", "repository", "path", "family", "parametersText", "quantization", "sizeText",
+                "complete", "problem"}) {}
 
 JobList::JobList()
     : RowModel({"jobId", "title", "repository", "stageText", "detail", "share", "paused", "running", "done",

@@ -275,6 +275,15 @@ class CatalogList : public RowModel {
     double m_memoryAvailable = 6.1e9, m_diskAvailable = 11.3e9;
 };
 
+class CachedModels : public RowModel {
+    Q_OBJECT
+    QML_ELEMENT
+    QML_UNCREATABLE("fake")
+
+  public:
+    CachedModels();
+};
+
 class RepositoryOffer : public QObject {
     Q_OBJECT
     QML_ELEMENT
@@ -444,6 +453,7 @@ class Program : public QObject {
     Q_PROPERTY(edgechat::fake::ModelHost* model READ model CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::ModelLibrary* library READ library CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::CatalogList* catalog READ catalog CONSTANT FINAL)
+    Q_PROPERTY(edgechat::fake::CachedModels* cached READ cached CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::JobList* jobs READ jobs CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::RepositoryOffer* offer READ offer CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::Telemetry* telemetry READ telemetry CONSTANT FINAL)
@@ -463,6 +473,7 @@ class Program : public QObject {
     ModelHost* model() { return &m_model; }
     ModelLibrary* library() { return &m_library; }
     CatalogList* catalog() { return &m_catalog; }
+    CachedModels* cached() { return &m_cached; }
     JobList* jobs() { return &m_jobs; }
     RepositoryOffer* offer() { return &m_offer; }
     Telemetry* telemetry() { return &m_telemetry; }
@@ -474,7 +485,7 @@ class Program : public QObject {
     Q_INVOKABLE void newChat() { setProperty("newChats", m_newChats + 1); }
     Q_INVOKABLE void openConversation(qint64 id) { setProperty("opened", id); }
     Q_INVOKABLE void openMessage(qint64 id, qint64) { openConversation(id); }
-    Q_INVOKABLE void measureFits() {}
+    Q_INVOKABLE void lookAround() {}
     Q_INVOKABLE void repairModel(const QString& name) { setProperty("repaired", name); }
     Q_INVOKABLE void copyText(const QString& text) { setProperty("copied", text); }
 
@@ -487,6 +498,7 @@ class Program : public QObject {
     ModelHost m_model;
     ModelLibrary m_library;
     CatalogList m_catalog;
+    CachedModels m_cached;
     JobList m_jobs;
     RepositoryOffer m_offer;
     Telemetry m_telemetry;
