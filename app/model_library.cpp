@@ -101,7 +101,8 @@ ModelLibrary::ModelLibrary(ModelHost& host, Settings& settings, QObject* parent)
     connect(&settings, &Settings::recentFilesChanged, this, &ModelLibrary::refresh);
     connect(&settings, &Settings::modelValuesChanged, this, [this] {
         if (!m_entries.empty())
-            Q_EMIT dataChanged(index(0), index(count() - 1), {SwitchCostRole, SwitchWarningRole});
+            Q_EMIT dataChanged(index(0), index(count() - 1),
+                               {SwitchCostRole, SwitchWarningRole, OwnSettingsRole});
     });
     // What a program that crashed had removed.
     m_worker.post([] { models::Store().emptyTrash(); });
@@ -183,6 +184,8 @@ QVariant ModelLibrary::data(const QModelIndex& index, int role) const {
             return dayText(model.verifiedAt);
         case CanRepairRole:
             return model.canRepair();
+        case OwnSettingsRole:
+            return m_settings.hasModelValues(model.settingsKey);
         default:
             return {};
     }
@@ -216,7 +219,8 @@ QHash<int, QByteArray> ModelLibrary::roleNames() const {
             {LicenceRole, "licence"},
             {LastUsedRole, "lastUsed"},
             {VerifiedRole, "verified"},
-            {CanRepairRole, "canRepair"}};
+            {CanRepairRole, "canRepair"},
+            {OwnSettingsRole, "ownSettings"}};
 }
 
 void ModelLibrary::refresh() {

@@ -87,7 +87,8 @@ class ModelLibrary : public QAbstractListModel {
         LicenceRole,  ///< the Hub's identifier
         LastUsedRole,
         VerifiedRole,
-        CanRepairRole
+        CanRepairRole,
+        OwnSettingsRole
     };
 
     ModelLibrary(ModelHost& host, Settings& settings, QObject* parent = nullptr);

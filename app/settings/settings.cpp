@@ -312,6 +312,10 @@ void Settings::setModelValue(const QString& model, const QString& name, const QS
     Q_EMIT modelValuesChanged(model);
 }
 
+bool Settings::hasModelValues(const QString& model) const {
+    return modelValue(model, kOwner).isValid();
+}
+
 void Settings::forgetModels(const std::function<bool(const QString& model, const QString& name)>& gone) {
     const QStringList groups = m_file.childGroups();
     for (const QString& group : groups) {

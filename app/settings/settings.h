@@ -110,6 +110,7 @@ class Settings : public QObject {
     /// An invalid value is taken away.
     /// @param name  of the model, for whoever reads the file
     void setModelValue(const QString& model, const QString& name, const QString& value, const QVariant& now);
+    bool hasModelValues(const QString& model) const;
     /// Takes away what the models have that `gone` says are no more.
     void forgetModels(const std::function<bool(const QString& model, const QString& name)>& gone);
 

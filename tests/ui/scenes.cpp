@@ -93,6 +93,7 @@ QVariantMap model(const char* name, const char* parameters, const char* quantiza
         {QStringLiteral("lastUsed"), loaded ? QStringLiteral("today") : QString()},
         {QStringLiteral("verified"), QString()},
         {QStringLiteral("canRepair"), damaged},
+        {QStringLiteral("ownSettings"), loaded},
         {QStringLiteral("problem"),
          damaged ? QStringLiteral("The file ends after 61 MB; its header speaks of 98 MB.") : QString()}};
 }
@@ -290,6 +291,7 @@ void setReady(Program& program) {
     host.setProperty("sizeText", QStringLiteral("135M"));
     host.setProperty("quantization", QStringLiteral("Q4_1"));
     host.setProperty("device", QStringLiteral("CPU"));
+    host.setProperty("path", QStringLiteral("/mnt/models/SmolLM2-135M-Instruct.gguf"));
     host.setProperty("contextSize", 2048);
     host.setProperty("trainedContext", 8192);
     host.setProperty("state", ModelHost::Ready);
@@ -316,6 +318,19 @@ void setFigures(Program& program, bool jetson) {
         telemetry.setProperty("power", 12.4);
         telemetry.setProperty("powerMode", QStringLiteral("15W"));
     }
+}
+
+/// What the settings of a model show of its memory.
+void setContextMemory(Program& program, bool fits) {
+    ContextMemory& memory = *program.contextMemory();
+    memory.setProperty("known", true);
+    memory.setProperty("context", fits ? 8192 : 32768);
+    memory.setProperty("trainedContext", 8192);
+    memory.setProperty("largestContext", fits ? 8192 : 6144);
+    memory.setProperty("cacheBytes", fits ? 1.07e9 : 4.29e9);
+    memory.setProperty("totalBytes", fits ? 2.1e9 : 8.4e9);
+    memory.setProperty("availableBytes", 4.4e9);
+    memory.setProperty("fits", fits);
 }
 
 void setConversation(Program& program, const QString& answer, MessageList::Status status) {
@@ -355,7 +370,10 @@ QStringList sceneNames() {
             QStringLiteral("part-missing"),     QStringLiteral("models-catalog"),
             QStringLiteral("models-offer"),     QStringLiteral("models-jobs"),
             QStringLiteral("models-checking"),  QStringLiteral("models-wanted"),
-            QStringLiteral("models-refused")};
+            QStringLiteral("models-refused"),
+            QStringLiteral("sheet"),            QStringLiteral("sheet-answers"),
+            QStringLiteral("sheet-full"),       QStringLiteral("settings-downloads"),
+            QStringLiteral("settings-mirror")};
 }
 
 void setScene(Program& program, const QString& name) {
@@ -494,6 +512,20 @@ void setScene(Program& program, const QString& name) {
         program.chat()->setProperty("state", ChatSession::ContextFull);
     } else {
         setConversation(program, kAnswer, MessageList::Complete);
+    }
+    if (name.startsWith(u"sheet")) {
+        setContextMemory(program, name != u"sheet-full");
+        ModelSettings& settings = *program.modelSettings();
+        settings.setContextTokens(name == u"sheet-full" ? 32768 : 8192);
+        settings.setTemperature(0.3);
+        if (name != u"sheet")
+            settings.setSystemPrompt(QStringLiteral("You help with Python. Answer in few words."));
+        program.model()->setProperty("reloadNeeded", name != u"sheet");
+    }
+    if (name == u"settings-mirror") {
+        program.hub()->setAddress(QStringLiteral("https://hf-mirror.example.org"));
+        program.hub()->setProperty("megabytesPerSecond", 12);
+        program.hub()->setProperty("tokenPlace", HubAccess::File);
     }
     if (name == u"switcher-costs") fillFamilies(program);
     if (name == u"switched" || name == u"switch-next" || name == u"too-long" || name == u"no-template-chat") {

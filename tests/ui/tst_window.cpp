@@ -53,6 +53,11 @@ struct Shown {
             if (item == wanted) return true;
         return false;
     }
+    void showModelSheet() {
+        QMetaObject::invokeMethod(window, "showModelSettings",
+                                  Q_ARG(QString, program.model()->property("path").toString()),
+                                  Q_ARG(QString, program.model()->property("name").toString()));
+    }
     void type(const char* text) const {
         for (const char* c = text; *c; ++c) QTest::keyClick(window, *c);
     }
@@ -134,10 +139,11 @@ void WindowTest::everyControlHasAName() {
     Shown shown(scene);
     QVERIFY(shown.window);
     if (scene.startsWith(u"models")) shown.window->setProperty("page", 1);
-    if (scene == u"settings") shown.window->setProperty("page", 2);
+    if (scene.startsWith(u"settings")) shown.window->setProperty("page", 2);
     if (scene == u"palette") QTest::keyClick(shown.window, Qt::Key_K, Qt::ControlModifier);
     if (scene == u"shortcuts") QTest::keyClick(shown.window, Qt::Key_F1);
     if (scene.startsWith(u"switcher")) QTest::keyClick(shown.window, Qt::Key_L, Qt::ControlModifier);
+    if (scene.startsWith(u"sheet")) shown.showModelSheet();
     QTest::qWait(30);
 
     QList<QQuickItem*> items;
