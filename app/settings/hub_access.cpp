@@ -109,31 +109,31 @@ bool HubAccess::setToken(const QString& text) {
     }
     ++m_question;
     setTokenState(*token, Asked, {});
-    m_store.write(host(), *token, [self = QPointer<HubAccess>(this), question = m_question](
-                                      const Result<void>& kept) {
-        if (!self || question != self->m_question) return;
-        // Who fetches has it since it was given.
-        self->m_tokenPlace = !kept ? None : self->placeOfKept();
-        if (!kept) {
-            self->m_tokenProblem = tr("It is used until EdgeChat ends, and could not be kept: %1")
-                                       .arg(QString::fromStdString(kept.error().message()));
-        }
-        Q_EMIT self->changed();
-    });
+    m_store.write(
+        host(), *token, [self = QPointer<HubAccess>(this), question = m_question](const Result<void>& kept) {
+            if (!self || question != self->m_question) return;
+            // Who fetches has it since it was given.
+            self->m_tokenPlace = !kept ? None : self->placeOfKept();
+            if (!kept) {
+                self->m_tokenProblem = tr("It is used until EdgeChat ends, and could not be kept: %1")
+                                           .arg(QString::fromStdString(kept.error().message()));
+            }
+            Q_EMIT self->changed();
+        });
     return true;
 }
 
 void HubAccess::removeToken() {
     ++m_question;
     setTokenState(m_environmentToken, Asked, {});
-    m_store.write(host(), Token(), [self = QPointer<HubAccess>(this), question = m_question](
-                                       const Result<void>& removed) {
-        if (!self || question != self->m_question) return;
-        if (removed) return self->readToken();
-        self->m_tokenPlace = self->placeOfKept();
-        self->m_tokenProblem = QString::fromStdString(removed.error().message());
-        Q_EMIT self->changed();
-    });
+    m_store.write(host(), Token(),
+                  [self = QPointer<HubAccess>(this), question = m_question](const Result<void>& removed) {
+                      if (!self || question != self->m_question) return;
+                      if (removed) return self->readToken();
+                      self->m_tokenPlace = self->placeOfKept();
+                      self->m_tokenProblem = QString::fromStdString(removed.error().message());
+                      Q_EMIT self->changed();
+                  });
 }
 
 HubAccess::TokenPlace HubAccess::placeOfKept() const {

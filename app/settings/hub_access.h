@@ -23,7 +23,8 @@ class HubAccess : public QObject {
     Q_PROPERTY(bool mirror READ mirror NOTIFY changed FINAL)
     Q_PROPERTY(bool offline READ offline WRITE setOffline NOTIFY changed FINAL)
     Q_PROPERTY(bool alwaysOffline READ alwaysOffline CONSTANT FINAL)
-    Q_PROPERTY(int megabytesPerSecond READ megabytesPerSecond WRITE setMegabytesPerSecond NOTIFY changed FINAL)
+    Q_PROPERTY(
+        int megabytesPerSecond READ megabytesPerSecond WRITE setMegabytesPerSecond NOTIFY changed FINAL)
     Q_PROPERTY(TokenPlace tokenPlace READ tokenPlace NOTIFY changed FINAL)
     Q_PROPERTY(QString tokenProblem READ tokenProblem NOTIFY changed FINAL)
 
@@ -49,7 +50,8 @@ class HubAccess : public QObject {
 
     /// Empty: HF_ENDPOINT, else Hugging Face. One that is none changes nothing but addressProblem().
     Q_INVOKABLE bool setAddress(const QString& address);
-    /// For the host of now: the token of one is never sent to another. False, with a problem, for what is none.
+    /// For the host of now: the token of one is never sent to another. False, with a problem, for what is
+    /// none.
     Q_INVOKABLE bool setToken(const QString& token);
     /// What is kept is deleted; one of the environment may come back in its place.
     Q_INVOKABLE void removeToken();

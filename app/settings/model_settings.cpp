@@ -13,8 +13,9 @@ namespace {
 constexpr int kValues = ModelSettings::MaxTokens + 1;
 
 QString keyOf(ModelSettings::Value value) {
-    constexpr const char* kNames[kValues] = {"contextTokens", "kvInt8", "systemPrompt",  "temperature", "topK",
-                                             "topP",          "minP",   "repeatPenalty", "maxTokens"};
+    constexpr const char* kNames[kValues] = {"contextTokens", "kvInt8",        "systemPrompt",
+                                             "temperature",   "topK",          "topP",
+                                             "minP",          "repeatPenalty", "maxTokens"};
     return QString::fromLatin1(kNames[value]);
 }
 
@@ -177,8 +178,7 @@ double ModelSettings::repeatPenalty() const {
 }
 
 void ModelSettings::setRepeatPenalty(double penalty) {
-    if (!std::isnan(penalty))
-        store(RepeatPenalty, ranges::repeatPenalty.clamped(penalty), repeatPenalty());
+    if (!std::isnan(penalty)) store(RepeatPenalty, ranges::repeatPenalty.clamped(penalty), repeatPenalty());
 }
 
 int ModelSettings::maxTokens() const {

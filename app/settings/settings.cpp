@@ -185,7 +185,8 @@ int Settings::maxTokens() const {
 }
 
 void Settings::setMaxTokens(int tokens) {
-    if (store("generation/maxTokens", ranges::maxTokens.clamped(tokens), maxTokens())) Q_EMIT maxTokensChanged();
+    if (store("generation/maxTokens", ranges::maxTokens.clamped(tokens), maxTokens()))
+        Q_EMIT maxTokensChanged();
 }
 
 qint64 Settings::seed() const {

@@ -103,8 +103,8 @@ class Settings : public QObject {
     int hubMegabytesPerSecond() const;  ///< 0: no limit
     void setHubMegabytesPerSecond(int megabytes);
 
-    /// A value that a model has of its own, unchecked; invalid: it follows the general one. ModelSettings gives
-    /// them types and ranges.
+    /// A value that a model has of its own, unchecked; invalid: it follows the general one. ModelSettings
+    /// gives them types and ranges.
     /// @param model  modelKey()
     QVariant modelValue(const QString& model, const QString& value) const;
     /// An invalid value is taken away.

@@ -118,7 +118,8 @@ void PicturesTest::everySceneHasAFace() {
         }
         QTest::qWait(160);
         if (scene == u"sheet-answers") showPart(window->contentItem(), QStringLiteral("sheetView"), 0.6);
-        if (scene.startsWith(u"settings-")) showPart(window->contentItem(), QStringLiteral("settingsView"), 1);
+        if (scene.startsWith(u"settings-"))
+            showPart(window->contentItem(), QStringLiteral("settingsView"), 1);
 
         const QImage picture = window->grabWindow();
         QVERIFY(!picture.isNull());

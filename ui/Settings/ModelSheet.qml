@@ -80,7 +80,7 @@ T.Popup {
                     }
                     Label {
                         Layout.fillWidth: true
-                        text: qsTr("What you change here is for this model alone.")
+                        text: qsTr("Own values are for this model alone; the others are those of Settings.")
                         color: Theme.secondary
                         font.pixelSize: Theme.fontSmall
                     }
@@ -320,6 +320,7 @@ T.Popup {
                     onClicked: sheet.program.model.load(sheet.settings.path)
                 }
                 Button {
+                    objectName: "doneButton"
                     kind: Button.Primary
                     text: qsTr("Done")
                     onClicked: sheet.close()

@@ -81,9 +81,10 @@ void ChatSession::dismissProblem() {
 }
 
 ModelLibrary::ModelLibrary()
-    : RowModel({"name", "path", "title", "family", "parametersText", "quantization", "bytes", "sizeText",
-                "inStore", "loaded", "damaged", "problem", "context", "fileCount", "warnings", "switchCost",
-                "switchWarning", "origin", "licence", "lastUsed", "verified", "canRepair", "ownSettings"}) {}
+    : RowModel({"name",    "path",      "title",    "family",     "parametersText", "quantization",
+                "bytes",   "sizeText",  "inStore",  "loaded",     "damaged",        "problem",
+                "context", "fileCount", "warnings", "switchCost", "switchWarning",  "origin",
+                "licence", "lastUsed",  "verified", "canRepair",  "ownSettings"}) {}
 
 JobList::JobList()
     : RowModel({"jobId", "title", "repository", "stageText", "detail", "share", "paused", "running", "done",
