@@ -64,6 +64,7 @@ bool HubAccess::setAddress(const QString& address) {
     }
     if (wanted == m_settings.hubAddress() && m_addressProblem.isEmpty()) return true;
     m_settings.setHubAddress(wanted);
+    Q_EMIT addressChanged();
     readAddress();
     return true;
 }

@@ -16,7 +16,7 @@ class HubAccess : public QObject {
     Q_OBJECT
     QML_ELEMENT
     QML_UNCREATABLE("Program owns the access to the Hub")
-    Q_PROPERTY(QString address READ address NOTIFY changed FINAL)
+    Q_PROPERTY(QString address READ address NOTIFY addressChanged FINAL)
     Q_PROPERTY(QString addressProblem READ addressProblem NOTIFY changed FINAL)
     Q_PROPERTY(QString usualAddress READ usualAddress CONSTANT FINAL)
     Q_PROPERTY(QString host READ host NOTIFY changed FINAL)
@@ -61,6 +61,7 @@ class HubAccess : public QObject {
 
   Q_SIGNALS:
     void changed();
+    void addressChanged();
     /// settings() are others than before.
     void settingsChanged();
 

@@ -76,6 +76,7 @@ class HubAccessTest : public QObject {
 
     void whatIsNoAddressIsSaidAndChangesNothing() {
         QVERIFY(m_hub->setAddress(kMirror));
+        QSignalSpy moved(m_hub.get(), &HubAccess::addressChanged);
         for (const char* odd : {"http://mirror.example.org", "mirror", "https://ada:secret@example.org",
                                 "https://example.org/?token=secret", "file:///etc"}) {
             QVERIFY2(!m_hub->setAddress(QString::fromLatin1(odd)), odd);
@@ -84,6 +85,7 @@ class HubAccessTest : public QObject {
             QCOMPARE(m_hub->address(), kMirror);
             QCOMPARE(m_hub->settings().endpoint.base(), QUrl(kMirror));
         }
+        QCOMPARE(moved.size(), 0);  // what was typed stays to be put right
         QVERIFY(m_hub->setAddress(kMirror));
         QVERIFY(m_hub->addressProblem().isEmpty());
         QVERIFY(m_hub->setAddress(QStringLiteral("http://localhost:8080")));

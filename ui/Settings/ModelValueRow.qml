@@ -9,6 +9,6 @@ SettingRow {
     required property int value // of ModelSettings.Value
 
     ofModel: true
-    own: settings.own.indexOf(value) >= 0
+    own: settings.own.indexOf(value) >= 0 // qmllint disable
     onResetRequested: settings.follow(value)
 }

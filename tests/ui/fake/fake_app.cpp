@@ -139,6 +139,7 @@ bool HubAccess::setAddress(const QString& address) {
     m_addressProblem = good ? QString() : QStringLiteral("This is no address of a Hub.");
     if (good) {
         m_address = address;
+        Q_EMIT addressChanged();
         m_host = address.isEmpty() ? QStringLiteral("huggingface.co") : QUrl(address).host();
         m_mirror = !address.isEmpty();
     }

@@ -237,7 +237,7 @@ class HubAccess : public QObject {
     Q_OBJECT
     QML_ELEMENT
     QML_UNCREATABLE("fake")
-    Q_PROPERTY(QString address MEMBER m_address NOTIFY changed FINAL)
+    Q_PROPERTY(QString address MEMBER m_address NOTIFY addressChanged FINAL)
     Q_PROPERTY(QString addressProblem MEMBER m_addressProblem NOTIFY changed FINAL)
     Q_PROPERTY(QString usualAddress READ usualAddress CONSTANT FINAL)
     Q_PROPERTY(QString host MEMBER m_host NOTIFY changed FINAL)
@@ -261,6 +261,7 @@ class HubAccess : public QObject {
 
   Q_SIGNALS:
     void changed();
+    void addressChanged();
 
   private:
     QString m_address, m_addressProblem, m_tokenProblem, m_givenToken;
