@@ -5,9 +5,8 @@
 
 #include "app/format.h"
 #include "app/model_library.h"
+#include "app/settings/hub_access.h"
 #include "models/hub/endpoint.h"
-#include "models/hub/token.h"
-#include "models/paths.h"
 #include "models/repository_link.h"
 
 namespace edgechat::app {
@@ -111,8 +110,8 @@ Result<models::jobs::JobRequest> wantedRepository(const QString& wanted) {
     return request;
 }
 
-JobList::JobList(models::jobs::JobService& service, QObject* parent)
-    : QAbstractListModel(parent), m_service(service) {
+JobList::JobList(models::jobs::JobService& service, HubAccess& hub, QObject* parent)
+    : QAbstractListModel(parent), m_service(service), m_hub(hub) {
     connect(&service, &models::jobs::JobService::changed, this, &JobList::onChanged);
     connect(&service, &models::jobs::JobService::removed, this, &JobList::onRemoved);
     connect(&service, &models::jobs::JobService::refused, this, &JobList::setRefused);
@@ -238,24 +237,8 @@ void JobList::dismiss(double id) {
 }
 
 void JobList::giveToken(double id, const QString& token) {
-    const Job* job = find(id);
-    if (job == nullptr) return;
-    const Result<models::hub::Token> secret = models::hub::Token::from(token.toUtf8());
-    if (!secret) {
-        setRefused(QString::fromStdString(secret.error().message()));
-        return;
-    }
-    Result<models::hub::Settings> settings = models::hub::Settings::fromEnvironment();
-    if (!settings) {
-        setRefused(QString::fromStdString(settings.error().message()));
-        return;
-    }
-    settings->token = *secret;
-    m_service.setHub(*settings);
-    models::hub::TokenStore(models::configFolder())
-        .write(settings->endpoint.host(), *secret, [this](const Result<void>& kept) {
-            if (!kept) setRefused(QString::fromStdString(kept.error().message()));
-        });
+    if (find(id) == nullptr) return;
+    if (!m_hub.setToken(token)) setRefused(m_hub.tokenProblem());
 }
 
 bool JobList::has(const QString& repository) const {

@@ -11,6 +11,7 @@
 
 namespace edgechat::app {
 
+class HubAccess;
 struct ModelEntry;
 
 /// The job for what a person typed, pasted or chose: quantized where its weights are not quantized yet.
@@ -45,7 +46,8 @@ class JobList : public QAbstractListModel {
         StoredNameRole
     };
 
-    explicit JobList(models::jobs::JobService& service, QObject* parent = nullptr);
+    /// @param hub  is given the tokens that a person types
+    JobList(models::jobs::JobService& service, HubAccess& hub, QObject* parent = nullptr);
 
     int rowCount(const QModelIndex& parent = {}) const override;
     QVariant data(const QModelIndex& index, int role) const override;
@@ -85,6 +87,7 @@ class JobList : public QAbstractListModel {
     const models::jobs::Job* find(double id) const;
 
     models::jobs::JobService& m_service;
+    HubAccess& m_hub;
     std::vector<models::jobs::Job> m_jobs;
     QString m_refused;
 };

@@ -4,8 +4,8 @@
 #include <QLocale>
 
 #include "app/format.h"
+#include "app/settings/model_key.h"
 #include "app/settings/settings.h"
-#include "models/paths.h"
 #include "models/store.h"
 
 namespace edgechat::app {
@@ -13,14 +13,10 @@ namespace {
 
 constexpr int kProgressMilliseconds = 100;
 
-bool isInStore(const QString& path) {
-    return path.startsWith(models::modelsFolder() + u'/');
-}
-
 }  // namespace
 
 ModelHost::ModelHost(InferenceThread& inference, Settings& settings, QObject* parent)
-    : QObject(parent), m_inference(inference), m_settings(settings) {
+    : QObject(parent), m_inference(inference), m_settings(settings), m_own(settings) {
     m_progressTimer.setInterval(kProgressMilliseconds);
     connect(&m_progressTimer, &QTimer::timeout, this, [this] { setProgress(m_inference.loadProgress()); });
     connect(&inference, &InferenceThread::loaded, this, &ModelHost::onLoaded);
@@ -29,13 +25,13 @@ ModelHost::ModelHost(InferenceThread& inference, Settings& settings, QObject* pa
         m_model = {};
         m_name.clear();
         m_path.clear();
+        m_own.setModel({}, {});
         Q_EMIT modelChanged();
         setState(None);
     });
     const auto check = [this] { updateReloadNeeded(); };
     connect(&settings, &Settings::threadsChanged, this, check);
-    connect(&settings, &Settings::contextTokensChanged, this, check);
-    connect(&settings, &Settings::kvInt8Changed, this, check);
+    connect(&m_own, &ModelSettings::changed, this, check);
 }
 
 bool ModelHost::completesText() const {
@@ -71,12 +67,12 @@ void ModelHost::load(const QString& pathOrName) {
     path = whole ? *whole : QFileInfo(path).absoluteFilePath();
     m_loadedOptions = inference::EngineOptions();
     m_loadedOptions.threads = m_settings.threads();
-    m_loadedOptions.context = m_settings.contextTokens();
-    m_loadedOptions.kv = m_settings.kvInt8() ? inference::KvKind::int8 : inference::KvKind::fp16;
-
     m_model = {};
     m_path = path;
     m_name = storeName.isEmpty() ? nameOf(path) : storeName;
+    m_own.setModel(m_path, m_name);
+    m_loadedOptions.context = m_own.contextTokens();
+    m_loadedOptions.kv = m_own.kv();
     Q_EMIT modelChanged();
     setProgress(0);
     updateReloadNeeded();
@@ -96,8 +92,8 @@ void ModelHost::retry() {
 
 QString ModelHost::nameOf(const QString& path) {
     // A model of the store has a folder of its own, which carries its name.
-    if (isInStore(path)) return path.mid(models::modelsFolder().size() + 1).section(u'/', 0, 0);
-    return modelFileName(path);
+    const QString stored = storeNameOf(path);
+    return stored.isEmpty() ? modelFileName(path) : stored;
 }
 
 void ModelHost::onLoaded(const LoadedModel& model) {
@@ -108,7 +104,7 @@ void ModelHost::onLoaded(const LoadedModel& model) {
     Q_EMIT modelChanged();
     m_settings.setLastModel(m_path);
     if (model.loadRate > 0) m_settings.setLoadRate(model.loadRate);
-    if (!isInStore(m_path)) m_settings.addRecentFile(m_path);
+    if (storeNameOf(m_path).isEmpty()) m_settings.addRecentFile(m_path);
     setState(Ready);
     updateReloadNeeded();
 }
@@ -121,7 +117,10 @@ ModelProblem ModelHost::memoryProblem(const LoadFailure& failure) const {
             : tr("%1 does not fit in memory.").arg(m_name);
     const QString fix =
         failure.fittingContext > 0
-            ? tr("Set the context to %1 tokens or fewer in Settings, or close other programs.")
+            ? (m_own.isOwn(ModelSettings::Context)
+                   ? tr("Set the context to %1 tokens or fewer in the settings of this model, or close other "
+                        "programs.")
+                   : tr("Set the context to %1 tokens or fewer in Settings, or close other programs."))
                   .arg(QLocale().toString(failure.fittingContext))
             : tr("Close other programs, or choose a smaller model.");
     return {what, fix, QString::fromStdString(failure.error.message())};
@@ -164,10 +163,9 @@ void ModelHost::setProblem(const ModelProblem& problem) {
 }
 
 void ModelHost::updateReloadNeeded() {
-    const bool differs =
-        m_state == Ready && (m_settings.threads() != m_loadedOptions.threads ||
-                             m_settings.contextTokens() != m_loadedOptions.context ||
-                             m_settings.kvInt8() != (m_loadedOptions.kv == inference::KvKind::int8));
+    const bool differs = m_state == Ready && (m_settings.threads() != m_loadedOptions.threads ||
+                                              m_own.contextTokens() != m_loadedOptions.context ||
+                                              m_own.kv() != m_loadedOptions.kv);
     if (differs == m_reloadNeeded) return;
     m_reloadNeeded = differs;
     Q_EMIT reloadNeededChanged();

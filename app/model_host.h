@@ -8,6 +8,7 @@
 
 #include "app/inference_thread.h"
 #include "app/model_problem.h"
+#include "app/settings/model_settings.h"
 
 namespace edgechat::app {
 
@@ -37,6 +38,7 @@ class ModelHost : public QObject {
     Q_PROPERTY(QString problem READ problem NOTIFY problemChanged FINAL)
     Q_PROPERTY(QString problemFix READ problemFix NOTIFY problemChanged FINAL)
     Q_PROPERTY(QString problemDetails READ problemDetails NOTIFY problemChanged FINAL)
+    Q_PROPERTY(edgechat::app::ModelSettings* settings READ settings CONSTANT FINAL)
     Q_PROPERTY(bool reloadNeeded READ reloadNeeded NOTIFY reloadNeededChanged FINAL)
 
   public:
@@ -65,6 +67,8 @@ class ModelHost : public QObject {
     QString problem() const { return m_problem.what; }
     QString problemFix() const { return m_problem.fix; }
     QString problemDetails() const { return m_problem.details; }
+    /// What the loaded model runs with, or the one that load() was last asked for.
+    ModelSettings* settings() { return &m_own; }
     bool reloadNeeded() const { return m_reloadNeeded; }  ///< a setting that acts at load was changed since
 
     /// Loads a file or a model of the store, after the loaded one has been given up. Returns at once.
@@ -91,6 +95,7 @@ class ModelHost : public QObject {
 
     InferenceThread& m_inference;
     Settings& m_settings;
+    ModelSettings m_own;
     QTimer m_progressTimer;  ///< runs only while loading
     State m_state = None;
     double m_progress = 0;

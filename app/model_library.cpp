@@ -11,6 +11,8 @@
 
 #include "app/format.h"
 #include "app/model_host.h"
+#include "app/settings/model_key.h"
+#include "app/settings/model_settings.h"
 #include "app/settings/settings.h"
 #include "models/checkpoint_summary.h"
 
@@ -42,6 +44,7 @@ ModelEntry fromStore(const models::StoreEntry& entry) {
     model.files = static_cast<int>(entry.files.size());
     model.inStore = true;
     model.damaged = entry.damaged;
+    model.settingsKey = modelKey(entry);
     return model;
 }
 
@@ -61,6 +64,7 @@ ModelEntry fromPath(const QString& path) {
     ModelEntry model;
     model.name = modelFileName(path);
     model.path = path;
+    model.settingsKey = modelKey(path);
     model.bytes = QFileInfo(path).size();
     if (const Result<models::CheckpointSummary> checkpoint = models::readCheckpoint(path)) {
         fill(model, *checkpoint);
@@ -95,6 +99,11 @@ ModelLibrary::ModelLibrary(ModelHost& host, Settings& settings, QObject* parent)
     : QAbstractListModel(parent), m_host(host), m_settings(settings) {
     connect(&host, &ModelHost::stateChanged, this, &ModelLibrary::onLoadedChanged);
     connect(&settings, &Settings::recentFilesChanged, this, &ModelLibrary::refresh);
+    connect(&settings, &Settings::modelValuesChanged, this, [this] {
+        if (!m_entries.empty())
+            Q_EMIT dataChanged(index(0), index(count() - 1),
+                               {SwitchCostRole, SwitchWarningRole, OwnSettingsRole});
+    });
     // What a program that crashed had removed.
     m_worker.post([] { models::Store().emptyTrash(); });
     m_importTimer.setInterval(kProgressMilliseconds);
@@ -175,6 +184,8 @@ QVariant ModelLibrary::data(const QModelIndex& index, int role) const {
             return dayText(model.verifiedAt);
         case CanRepairRole:
             return model.canRepair();
+        case OwnSettingsRole:
+            return m_settings.hasModelValues(model.settingsKey);
         default:
             return {};
     }
@@ -208,7 +219,8 @@ QHash<int, QByteArray> ModelLibrary::roleNames() const {
             {LicenceRole, "licence"},
             {LastUsedRole, "lastUsed"},
             {VerifiedRole, "verified"},
-            {CanRepairRole, "canRepair"}};
+            {CanRepairRole, "canRepair"},
+            {OwnSettingsRole, "ownSettings"}};
 }
 
 void ModelLibrary::refresh() {
@@ -256,7 +268,9 @@ void ModelLibrary::setSwitchFacts(const SwitchFacts& facts) {
 }
 
 SwitchCost ModelLibrary::costOf(const ModelEntry& model) const {
-    return switchCost(m_facts, {model.name, model.bytes, model.parameters, model.context});
+    SwitchFacts facts = m_facts;
+    facts.wantedContext = ModelSettings::contextOf(m_settings, model.settingsKey);
+    return switchCost(facts, {model.name, model.bytes, model.parameters, model.context});
 }
 
 void ModelLibrary::importPath(const QVariant& source) {

@@ -29,8 +29,9 @@ struct ModelEntry {
     models::HubOrigin hub;  ///< where it came from, as far as it is known
     QDateTime lastUsed;     ///< invalid: never
     QDateTime verifiedAt;   ///< when its every byte was compared with what was imported; invalid: never
-    QString madeBy;     ///< method that it was quantized by on this machine; empty: it is as it was fetched
-    int groupSize = 0;  ///< of that
+    QString madeBy;       ///< method that it was quantized by on this machine; empty: it is as it was fetched
+    int groupSize = 0;    ///< of that
+    QString settingsKey;  ///< modelKey()
     QStringList warnings;  ///< sentences about what was odd in the checkpoint
     quint64 parameters = 0;
     qint64 bytes = 0;
@@ -86,7 +87,8 @@ class ModelLibrary : public QAbstractListModel {
         LicenceRole,  ///< the Hub's identifier
         LastUsedRole,
         VerifiedRole,
-        CanRepairRole
+        CanRepairRole,
+        OwnSettingsRole
     };
 
     ModelLibrary(ModelHost& host, Settings& settings, QObject* parent = nullptr);

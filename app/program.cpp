@@ -1,11 +1,14 @@
 #include "app/program.h"
 
 #include <QClipboard>
+#include <QFileInfo>
 #include <QGuiApplication>
 #include <QTimer>
 
+#include <algorithm>
+
 #include "app/notification.h"
-#include "models/hub/token.h"
+#include "app/settings/model_key.h"
 #include "models/paths.h"
 
 namespace edgechat::app {
@@ -14,34 +17,31 @@ namespace {
 constexpr int kBinDays = 30;
 constexpr int kHousekeepingMilliseconds = 5000;  // after start, when the window has long been drawn
 
-/// An environment that names no possible Hub leaves the public one, and `pull` says what is wrong with it.
-models::hub::Settings hubSettings() {
-    Result<models::hub::Settings> settings = models::hub::Settings::fromEnvironment();
-    return settings ? *settings : models::hub::Settings();
-}
-
 }  // namespace
 
 Program::Program(const ProgramOptions& options, QObject* parent)
     : QObject(parent),
       m_options(options),
+      m_hub(m_settings),
       m_history(models::historyFile()),
       m_model(m_inference, m_settings),
+      m_modelSettings(m_settings),
+      m_contextMemory(m_modelSettings, m_model),
       m_library(m_model, m_settings),
       m_catalog(m_library),
       m_cached(m_library),
-      m_jobService(models::jobs::RunnerOptions::standard(hubSettings())),
-      m_jobs(m_jobService),
+      m_jobService(models::jobs::RunnerOptions::standard(m_hub.settings())),
+      m_jobs(m_jobService, m_hub),
       m_offer(m_jobService, m_catalog),
       m_conversations(m_history),
-      m_chat(m_history, m_inference, m_model, m_settings) {
+      m_chat(m_history, m_inference, m_model) {
     connect(&m_jobs, &JobList::arrived, &m_library, &ModelLibrary::refresh);
     connect(&m_jobs, &JobList::arrived, this,
             [](const QString& name) { notify(tr("%1 is ready").arg(name), tr("It can be chatted with.")); });
     connect(&m_jobs, &JobList::failed, this, [](const QString& title, const QString& problem) {
         notify(tr("%1 has stopped").arg(title), problem);
     });
-    readHubToken();
+    connect(&m_hub, &HubAccess::settingsChanged, this, [this] { m_jobService.setHub(m_hub.settings()); });
     connect(&m_history, &History::problemChanged, this, &Program::historyProblemChanged);
     connect(&m_chat, &ChatSession::conversationTouched, &m_conversations, &ConversationList::touch);
     connect(&m_chat, &ChatSession::conversationIdChanged, &m_conversations,
@@ -137,6 +137,8 @@ void Program::start() {
         m_history.checkLater();
     });
 
+    // What was removed in an earlier run can no longer come back.
+    connect(&m_library, &ModelLibrary::refreshed, this, &Program::forgetGoneModels, Qt::SingleShotConnection);
     const QString first = m_options.model.isEmpty() ? m_settings.lastModel() : m_options.model;
     if (!first.isEmpty()) {
         m_model.load(first);
@@ -186,15 +188,18 @@ void Program::openMessage(qint64 conversationId, qint64 messageId) {
     m_chat.open(conversationId, messageId);
 }
 
-void Program::readHubToken() {
-    models::hub::Settings settings = hubSettings();
-    if (!settings.token.isEmpty()) return;
-    models::hub::TokenStore(models::configFolder())
-        .read(settings.endpoint.host(), [this, settings](Result<models::hub::Token> token) mutable {
-            if (!token || token->isEmpty()) return;
-            settings.token = *token;
-            m_jobService.setHub(settings);
+void Program::forgetGoneModels() {
+    const std::vector<ModelEntry>& here = m_library.entries();
+    // An empty list may be that of a disk that is not there.
+    if (here.empty()) return;
+    m_settings.forgetModels([&](const QString& model, const QString& name) {
+        if (const QString path = pathOfKey(model); !path.isEmpty())
+            return !m_settings.recentFiles().contains(path) && !QFileInfo::exists(path);
+        // The record of a damaged model may be unreadable: its name has to do.
+        return std::none_of(here.begin(), here.end(), [&](const ModelEntry& entry) {
+            return entry.settingsKey == model || (entry.inStore && entry.damaged && entry.name == name);
         });
+    });
 }
 
 void Program::repairModel(const QString& name) {
@@ -209,6 +214,11 @@ void Program::repairModel(const QString& name) {
 void Program::lookAround() {
     m_cached.refresh();
     m_catalog.measure(static_cast<uint64_t>(m_model.weightBytes() + m_model.kvBytes()));
+}
+
+void Program::editModel(const QString& path, const QString& name) {
+    m_modelSettings.setModel(path, name);
+    m_contextMemory.measure();
 }
 
 void Program::copyText(const QString& text) {

@@ -12,10 +12,13 @@
 #include "app/catalog_list.h"
 #include "app/chat/chat_session.h"
 #include "app/chat/conversation_list.h"
+#include "app/context_memory.h"
 #include "app/job_list.h"
 #include "app/model_host.h"
 #include "app/model_library.h"
 #include "app/repository_offer.h"
+#include "app/settings/hub_access.h"
+#include "app/settings/model_settings.h"
 #include "app/settings/settings.h"
 #include "app/storage/history.h"
 #include "app/telemetry/telemetry.h"
@@ -41,6 +44,9 @@ class Program : public QObject {
     Q_PROPERTY(edgechat::app::RepositoryOffer* offer READ offer CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::Telemetry* telemetry READ telemetry CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::Settings* settings READ settings CONSTANT FINAL)
+    Q_PROPERTY(edgechat::app::HubAccess* hub READ hub CONSTANT FINAL)
+    Q_PROPERTY(edgechat::app::ModelSettings* modelSettings READ modelSettings CONSTANT FINAL)
+    Q_PROPERTY(edgechat::app::ContextMemory* contextMemory READ contextMemory CONSTANT FINAL)
     Q_PROPERTY(QString historyProblem READ historyProblem NOTIFY historyProblemChanged FINAL)
     Q_PROPERTY(QString historyProblemFix READ historyProblemFix NOTIFY historyProblemChanged FINAL)
     Q_PROPERTY(QString historyProblemDetails READ historyProblemDetails NOTIFY historyProblemChanged FINAL)
@@ -60,6 +66,10 @@ class Program : public QObject {
     RepositoryOffer* offer() { return &m_offer; }
     Telemetry* telemetry() { return &m_telemetry; }
     Settings* settings() { return &m_settings; }
+    HubAccess* hub() { return &m_hub; }
+    /// Of the model that editModel() was called with.
+    ModelSettings* modelSettings() { return &m_modelSettings; }
+    ContextMemory* contextMemory() { return &m_contextMemory; }  ///< of the same
     QString historyProblem() const;
     QString historyProblemFix() const;
     QString historyProblemDetails() const;
@@ -79,6 +89,8 @@ class Program : public QObject {
     /// The Models page was opened: asks the machine what is free for models that are not here yet, and what
     /// other programs have fetched.
     Q_INVOKABLE void lookAround();
+    /// Puts a model into modelSettings() and contextMemory(); an empty path: none.
+    Q_INVOKABLE void editModel(const QString& path, const QString& name);
 
     /// Opens the history and loads the first model. Returns at once.
     void start();
@@ -90,16 +102,19 @@ class Program : public QObject {
 
   private:
     void updateBusy();
-    void readHubToken();
+    void forgetGoneModels();
     void readPrefillRates();
     void updateSwitchFacts();
 
     ProgramOptions m_options;
     Settings m_settings;
+    HubAccess m_hub;
     History m_history;
     InferenceThread m_inference;
     Telemetry m_telemetry;
     ModelHost m_model;
+    ModelSettings m_modelSettings;
+    ContextMemory m_contextMemory;
     ModelLibrary m_library;
     CatalogList m_catalog;
     CachedModels m_cached;

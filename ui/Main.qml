@@ -20,6 +20,7 @@ C.ApplicationWindow {
     property bool overlaySidebar: false // a narrow window's sidebar, over the page
     readonly property bool wasSized: program.settings.windowGeometry.width >= minimumWidth && program.settings.windowGeometry.height >= minimumHeight // qmllint disable
     readonly property bool savedChat: program.chat.conversationId > 0 // qmllint disable
+    readonly property bool sheetShown: modelSheet.item !== null && (modelSheet.item as ModelSheet).visible
     readonly property bool narrow: width < Theme.narrowWidth
     readonly property bool sidebarShown: narrow ? overlaySidebar : program.settings.sidebarVisible
 
@@ -105,6 +106,11 @@ C.ApplicationWindow {
         (folderDialog.item as ImportFolderDialog).open();
     }
 
+    function showModelSettings(path: string, name: string): void {
+        modelSheet.active = true;
+        (modelSheet.item as ModelSheet).show(path, name);
+    }
+
     // Actions: one list for shortcuts and for the palette
     C.Action {
         id: newChatAction
@@ -134,10 +140,16 @@ C.ApplicationWindow {
         }
     }
     C.Action {
+        id: modelSettingsAction
+        text: qsTr("Settings of this model")
+        enabled: window.program.model.state !== ModelHost.None
+        onTriggered: window.showModelSettings(window.program.model.path, window.program.model.name)
+    }
+    C.Action {
         id: stopAction
         text: qsTr("Stop the answer")
         shortcut: "Escape"
-        enabled: window.program.chat.busy && !commandPalette.opened && !shortcuts.opened
+        enabled: window.program.chat.busy && !commandPalette.opened && !shortcuts.opened && !window.sheetShown
         onTriggered: window.program.chat.stop()
     }
     C.Action {
@@ -229,7 +241,7 @@ C.ApplicationWindow {
                     sidebarShown: window.sidebarShown
                     onSidebarToggled: window.toggleSidebar()
                     onModelsPageRequested: window.show(Main.Models)
-                    onSettingsPageRequested: window.show(Main.Settings)
+                    onModelSettingsRequested: window.showModelSettings(window.program.model.path, window.program.model.name)
                     onShortcutsRequested: shortcuts.open()
                     onImportRequested: window.importFile()
                     onImportFolderRequested: window.importFolder()
@@ -243,6 +255,7 @@ C.ApplicationWindow {
                         onImportFolderRequested: window.importFolder()
                         onSidebarToggled: window.toggleSidebar()
                         onChatRequested: window.show(Main.Chats)
+                        onModelSettingsRequested: (path, name) => window.showModelSettings(path, name)
                     }
                 }
                 Loader {
@@ -366,7 +379,7 @@ C.ApplicationWindow {
     CommandPalette {
         id: commandPalette
         program: window.program
-        commands: [newChatAction, searchAction, modelAction, copyAction, renameAction, deleteAction, importAction, importFolderAction,
+        commands: [newChatAction, searchAction, modelAction, modelSettingsAction, copyAction, renameAction, deleteAction, importAction, importFolderAction,
             modelsAction, settingsAction, darkAction, sidebarAction, shortcutsAction, quitAction]
         onConversationOpened: window.show(Main.Chats)
         onClosed: if (window.page === Main.Chats) chatPage.focusComposer()
@@ -376,6 +389,14 @@ C.ApplicationWindow {
         onClosed: if (window.page === Main.Chats) chatPage.focusComposer()
     }
 
+    Loader {
+        id: modelSheet
+        active: false
+        sourceComponent: ModelSheet {
+            program: window.program
+            onClosed: if (window.page === Main.Chats) chatPage.focusComposer()
+        }
+    }
     Loader {
         id: importDialog
         active: false

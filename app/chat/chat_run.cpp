@@ -6,7 +6,6 @@
 
 #include "app/chat/chat_session.h"
 #include "app/model_host.h"
-#include "app/settings/settings.h"
 #include "app/storage/history.h"
 
 namespace edgechat::app {
@@ -28,17 +27,6 @@ MessageStatus statusOf(inference::StopReason reason) {
             return MessageStatus::contextFull;
     }
     return MessageStatus::complete;
-}
-
-inference::SamplingOptions samplingOf(const Settings& settings) {
-    inference::SamplingOptions sampling;
-    sampling.temperature = static_cast<float>(settings.temperature());
-    sampling.topK = settings.topK();
-    sampling.topP = static_cast<float>(settings.topP());
-    sampling.minP = static_cast<float>(settings.minP());
-    sampling.repeatPenalty = static_cast<float>(settings.repeatPenalty());
-    sampling.seed = static_cast<uint64_t>(settings.seed());
-    return sampling;
 }
 
 }  // namespace
@@ -79,13 +67,13 @@ void ChatSession::onModelState() {
 
 void ChatSession::ask() {
     AnswerRequest request;
-    const QString systemPrompt = m_settings.systemPrompt();
+    const QString systemPrompt = m_model.settings()->systemPrompt();
     if (!systemPrompt.trimmed().isEmpty()) request.messages.push_back({"system", systemPrompt.toStdString()});
     request.messages.insert(request.messages.end(), m_run->messages.begin(), m_run->messages.end());
     request.partialAnswer = m_run->partial;
     request.date = m_run->date;
-    request.sampling = samplingOf(m_settings);
-    request.maxTokens = m_settings.maxTokens();
+    request.sampling = m_model.settings()->sampling();
+    request.maxTokens = m_model.settings()->maxTokens();
     m_run->asked = true;
     m_run->answer.figures.model = m_model.name();
     m_run->answer.figures.device = m_model.device();

@@ -8,7 +8,6 @@
 
 #include "app/chat/title.h"
 #include "app/model_host.h"
-#include "app/settings/settings.h"
 #include "app/storage/history.h"
 
 namespace edgechat::app {
@@ -21,9 +20,8 @@ constexpr int kBytesPerToken = 4;  // of ordinary text, roughly; for what no tok
 
 }  // namespace
 
-ChatSession::ChatSession(History& history, InferenceThread& inference, ModelHost& model, Settings& settings,
-                         QObject* parent)
-    : QObject(parent), m_history(history), m_inference(inference), m_model(model), m_settings(settings) {
+ChatSession::ChatSession(History& history, InferenceThread& inference, ModelHost& model, QObject* parent)
+    : QObject(parent), m_history(history), m_inference(inference), m_model(model) {
     m_drainTimer.setInterval(kDrainMilliseconds);
     m_drainTimer.setTimerType(Qt::PreciseTimer);
     connect(&m_drainTimer, &QTimer::timeout, this, &ChatSession::drain);
@@ -440,7 +438,7 @@ ConversationLength ChatSession::measuredLength() const {
         uncounted += message.text.toUtf8().size();
     }
     if (path.empty()) return {};
-    uncounted += m_settings.systemPrompt().toUtf8().size();
+    uncounted += m_model.settings()->systemPrompt().toUtf8().size();
     return {static_cast<int>(uncounted / kBytesPerToken), {}};
 }
 

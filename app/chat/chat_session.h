@@ -17,7 +17,6 @@ namespace edgechat::app {
 
 class History;
 class ModelHost;
-class Settings;
 
 /// How much of a context a conversation takes.
 struct ConversationLength {
@@ -58,8 +57,7 @@ class ChatSession : public QObject {
     enum State { Idle, Loading, Prefilling, Generating, Stopping, ContextFull };
     Q_ENUM(State)
 
-    ChatSession(History& history, InferenceThread& inference, ModelHost& model, Settings& settings,
-                QObject* parent = nullptr);
+    ChatSession(History& history, InferenceThread& inference, ModelHost& model, QObject* parent = nullptr);
     ~ChatSession() override;
 
     qint64 conversationId() const { return m_conversationId; }  ///< 0: a chat that has no message yet
@@ -172,7 +170,6 @@ class ChatSession : public QObject {
     History& m_history;
     InferenceThread& m_inference;
     ModelHost& m_model;
-    Settings& m_settings;
 
     MessageList m_messages;
     MessageTree m_tree;  ///< of the shown conversation

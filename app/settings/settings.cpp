@@ -1,5 +1,6 @@
 #include "app/settings/settings.h"
 
+#include <QCryptographicHash>
 #include <QDBusConnection>
 #include <QDBusMessage>
 #include <QDBusPendingCallWatcher>
@@ -12,20 +13,23 @@
 #include <algorithm>
 #include <cmath>
 
-#include "inference/sampling/sampler.h"
+#include "app/settings/value_ranges.h"
 #include "models/paths.h"
 
 namespace edgechat::app {
 namespace {
 
 constexpr int kMostRecentFiles = 8;
-const inference::SamplingOptions kSampling;
+constexpr int kMostMegabytesPerSecond = 10000;
 
 const QString kPortalService = QStringLiteral("org.freedesktop.portal.Desktop");
 const QString kPortalPath = QStringLiteral("/org/freedesktop/portal/desktop");
 const QString kPortalInterface = QStringLiteral("org.freedesktop.portal.Settings");
 const QString kAppearanceGroup = QStringLiteral("org.freedesktop.appearance");
 const QString kColorScheme = QStringLiteral("color-scheme");
+const QString kModelGroup = QStringLiteral("model-");
+const QString kOwner = QStringLiteral("of");
+const QString kOwnerName = QStringLiteral("name");
 
 QString settingsFile(const QString& file) {
     return file.isEmpty() ? models::configFolder() + QStringLiteral("/config.ini") : file;
@@ -35,9 +39,10 @@ QString key(const char* name) {
     return QString::fromLatin1(name);
 }
 
-/// A float that was given as a short decimal, as that decimal: 0.7f is 0.7 and not 0.699999988.
-double decimal(float value) {
-    return std::round(static_cast<double>(value) * 1e6) / 1e6;
+/// Where a model's own values are: paths and dates are no names of groups.
+QString modelGroup(const QString& model) {
+    const QByteArray digest = QCryptographicHash::hash(model.toUtf8(), QCryptographicHash::Sha256);
+    return kModelGroup + QString::fromLatin1(digest.left(8).toHex());
 }
 
 }  // namespace
@@ -49,16 +54,12 @@ Settings::Settings(const QString& file, QObject* parent)
     askPortal();
 }
 
-int Settings::integer(const char* name, int fallback, int low, int high) const {
-    bool valid = false;
-    const int value = m_file.value(key(name), fallback).toInt(&valid);
-    return valid ? std::clamp(value, low, high) : fallback;
+int Settings::integer(const char* name, const IntegerRange& range) const {
+    return range.read(m_file.value(key(name))).value_or(range.fallback);
 }
 
-double Settings::number(const char* name, double fallback, double low, double high) const {
-    bool valid = false;
-    const double value = m_file.value(key(name), fallback).toDouble(&valid);
-    return valid && std::isfinite(value) ? std::clamp(value, low, high) : fallback;
+double Settings::number(const char* name, const NumberRange& range) const {
+    return range.read(m_file.value(key(name))).value_or(range.fallback);
 }
 
 bool Settings::flag(const char* name, bool fallback) const {
@@ -73,7 +74,7 @@ bool Settings::store(const char* name, const T& value, const T& old) {
 }
 
 Settings::Appearance Settings::appearance() const {
-    return static_cast<Appearance>(integer("window/appearance", System, System, Dark));
+    return static_cast<Appearance>(integer("window/appearance", {System, System, Dark}));
 }
 
 void Settings::setAppearance(Appearance value) {
@@ -83,7 +84,7 @@ void Settings::setAppearance(Appearance value) {
 }
 
 double Settings::textScale() const {
-    return number("window/textScale", 1.0, 0.8, 2.0);
+    return number("window/textScale", {1.0, 0.8, 2.0});
 }
 
 void Settings::setTextScale(double scale) {
@@ -100,7 +101,7 @@ void Settings::setReducedMotion(bool reduced) {
 }
 
 int Settings::threads() const {
-    return integer("engine/threads", 0, 0, 256);
+    return integer("engine/threads", {0, 0, 256});
 }
 
 void Settings::setThreads(int count) {
@@ -108,13 +109,12 @@ void Settings::setThreads(int count) {
 }
 
 int Settings::contextTokens() const {
-    return integer("engine/contextTokens", 0, 0, 1 << 20);
+    return integer("engine/contextTokens", ranges::contextTokens);
 }
 
 void Settings::setContextTokens(int tokens) {
-    // A context below 256 tokens holds no conversation.
-    const int wanted = tokens <= 0 ? 0 : std::clamp(tokens, 256, 1 << 20);
-    if (store("engine/contextTokens", wanted, contextTokens())) Q_EMIT contextTokensChanged();
+    if (store("engine/contextTokens", ranges::usableContext(tokens), contextTokens()))
+        Q_EMIT contextTokensChanged();
 }
 
 bool Settings::kvInt8() const {
@@ -134,58 +134,59 @@ void Settings::setSystemPrompt(const QString& prompt) {
 }
 
 double Settings::temperature() const {
-    return number("generation/temperature", decimal(kSampling.temperature), 0.0, 5.0);
+    return number("generation/temperature", ranges::temperature);
 }
 
 void Settings::setTemperature(double value) {
     if (std::isnan(value)) return;
-    if (store("generation/temperature", std::clamp(value, 0.0, 5.0), temperature()))
+    if (store("generation/temperature", ranges::temperature.clamped(value), temperature()))
         Q_EMIT temperatureChanged();
 }
 
 int Settings::topK() const {
-    return integer("generation/topK", kSampling.topK, 0, 1 << 20);
+    return integer("generation/topK", ranges::topK);
 }
 
 void Settings::setTopK(int k) {
-    if (store("generation/topK", std::clamp(k, 0, 1 << 20), topK())) Q_EMIT topKChanged();
+    if (store("generation/topK", ranges::topK.clamped(k), topK())) Q_EMIT topKChanged();
 }
 
 double Settings::topP() const {
-    return number("generation/topP", decimal(kSampling.topP), 0.0, 1.0);
+    return number("generation/topP", ranges::topP);
 }
 
 void Settings::setTopP(double p) {
     if (std::isnan(p)) return;
-    if (store("generation/topP", std::clamp(p, 0.0, 1.0), topP())) Q_EMIT topPChanged();
+    if (store("generation/topP", ranges::topP.clamped(p), topP())) Q_EMIT topPChanged();
 }
 
 double Settings::minP() const {
-    return number("generation/minP", decimal(kSampling.minP), 0.0, 1.0);
+    return number("generation/minP", ranges::minP);
 }
 
 void Settings::setMinP(double p) {
     if (std::isnan(p)) return;
-    if (store("generation/minP", std::clamp(p, 0.0, 1.0), minP())) Q_EMIT minPChanged();
+    if (store("generation/minP", ranges::minP.clamped(p), minP())) Q_EMIT minPChanged();
 }
 
 double Settings::repeatPenalty() const {
-    return number("generation/repeatPenalty", decimal(kSampling.repeatPenalty), 0.5, 2.0);
+    return number("generation/repeatPenalty", ranges::repeatPenalty);
 }
 
 void Settings::setRepeatPenalty(double penalty) {
     if (std::isnan(penalty)) return;
-    if (store("generation/repeatPenalty", std::clamp(penalty, 0.5, 2.0), repeatPenalty())) {
+    if (store("generation/repeatPenalty", ranges::repeatPenalty.clamped(penalty), repeatPenalty())) {
         Q_EMIT repeatPenaltyChanged();
     }
 }
 
 int Settings::maxTokens() const {
-    return integer("generation/maxTokens", 0, 0, 1 << 20);
+    return integer("generation/maxTokens", ranges::maxTokens);
 }
 
 void Settings::setMaxTokens(int tokens) {
-    if (store("generation/maxTokens", std::clamp(tokens, 0, 1 << 20), maxTokens())) Q_EMIT maxTokensChanged();
+    if (store("generation/maxTokens", ranges::maxTokens.clamped(tokens), maxTokens()))
+        Q_EMIT maxTokensChanged();
 }
 
 qint64 Settings::seed() const {
@@ -207,7 +208,7 @@ void Settings::setLastModel(const QString& path) {
 }
 
 double Settings::decodeBandwidth() const {
-    return number("measured/decodeBandwidth", 0, 0, 1e13);
+    return number("measured/decodeBandwidth", {0, 0, 1e13});
 }
 
 void Settings::setDecodeBandwidth(double bytesPerSecond) {
@@ -215,7 +216,7 @@ void Settings::setDecodeBandwidth(double bytesPerSecond) {
 }
 
 double Settings::loadRate() const {
-    return number("measured/loadRate", 0, 0, 1e12);
+    return number("measured/loadRate", {0, 0, 1e12});
 }
 
 void Settings::setLoadRate(double bytesPerSecond) {
@@ -264,20 +265,84 @@ void Settings::removeRecentFile(const QString& path) {
     if (store("models/recent", files, recentFiles())) Q_EMIT recentFilesChanged();
 }
 
+QString Settings::hubAddress() const {
+    return m_file.value(key("hub/address")).toString();
+}
+
+void Settings::setHubAddress(const QString& address) {
+    store("hub/address", address, hubAddress());
+}
+
+bool Settings::hubOffline() const {
+    return flag("hub/offline", false);
+}
+
+void Settings::setHubOffline(bool offline) {
+    store("hub/offline", offline, hubOffline());
+}
+
+int Settings::hubMegabytesPerSecond() const {
+    return integer("hub/megabytesPerSecond", {0, 0, kMostMegabytesPerSecond});
+}
+
+void Settings::setHubMegabytesPerSecond(int megabytes) {
+    const int wanted = std::clamp(megabytes, 0, kMostMegabytesPerSecond);
+    store("hub/megabytesPerSecond", wanted, hubMegabytesPerSecond());
+}
+
+QVariant Settings::modelValue(const QString& model, const QString& value) const {
+    return model.isEmpty() ? QVariant() : m_file.value(modelGroup(model) + u'/' + value);
+}
+
+void Settings::setModelValue(const QString& model, const QString& name, const QString& value,
+                             const QVariant& now) {
+    if (model.isEmpty() || now == modelValue(model, value)) return;
+    m_file.beginGroup(modelGroup(model));
+    if (now.isValid()) {
+        m_file.setValue(kOwner, model);
+        m_file.setValue(kOwnerName, name);
+        m_file.setValue(value, now);
+    } else {
+        m_file.remove(value);
+        QStringList left = m_file.childKeys();
+        left.removeAll(kOwner);
+        left.removeAll(kOwnerName);
+        if (left.isEmpty()) m_file.remove(QString());
+    }
+    m_file.endGroup();
+    Q_EMIT modelValuesChanged(model);
+}
+
+bool Settings::hasModelValues(const QString& model) const {
+    return modelValue(model, kOwner).isValid();
+}
+
+void Settings::forgetModels(const std::function<bool(const QString& model, const QString& name)>& gone) {
+    const QStringList groups = m_file.childGroups();
+    for (const QString& group : groups) {
+        if (!group.startsWith(kModelGroup)) continue;
+        const QString model = m_file.value(group + u'/' + kOwner).toString();
+        if (!gone(model, m_file.value(group + u'/' + kOwnerName).toString())) continue;
+        m_file.remove(group);
+        Q_EMIT modelValuesChanged(model);
+    }
+}
+
 void Settings::resetGeneration() {
-    setTemperature(decimal(kSampling.temperature));
-    setTopK(kSampling.topK);
-    setTopP(decimal(kSampling.topP));
-    setMinP(decimal(kSampling.minP));
-    setRepeatPenalty(decimal(kSampling.repeatPenalty));
-    setMaxTokens(0);
+    setTemperature(ranges::temperature.fallback);
+    setTopK(ranges::topK.fallback);
+    setTopP(ranges::topP.fallback);
+    setMinP(ranges::minP.fallback);
+    setRepeatPenalty(ranges::repeatPenalty.fallback);
+    setMaxTokens(ranges::maxTokens.fallback);
     setSeed(0);
 }
 
 bool Settings::isDefaultGeneration() const {
-    return temperature() == decimal(kSampling.temperature) && topK() == kSampling.topK &&
-           topP() == decimal(kSampling.topP) && minP() == decimal(kSampling.minP) &&
-           repeatPenalty() == decimal(kSampling.repeatPenalty) && maxTokens() == 0 && seed() == 0;
+    return temperature() == ranges::temperature.fallback && topK() == ranges::topK.fallback &&
+           topP() == ranges::topP.fallback && minP() == ranges::minP.fallback &&
+           repeatPenalty() == ranges::repeatPenalty.fallback && maxTokens() == ranges::maxTokens.fallback &&
+           seed() == 0;
 }
 
 void Settings::setDesktopColorScheme(uint scheme) {

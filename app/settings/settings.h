@@ -10,7 +10,12 @@
 #include <QStringList>
 #include <QVariant>
 
+#include <functional>
+
 namespace edgechat::app {
+
+struct IntegerRange;
+struct NumberRange;
 
 /// Lives on the GUI thread.
 class Settings : public QObject {
@@ -90,6 +95,25 @@ class Settings : public QObject {
     void setWindowGeometry(const QRect& geometry);
     bool windowMaximized() const;
     void setWindowMaximized(bool maximized);
+    /// Where models come from: empty is HF_ENDPOINT or Hugging Face. Not checked: HubAccess does.
+    QString hubAddress() const;
+    void setHubAddress(const QString& address);
+    bool hubOffline() const;
+    void setHubOffline(bool offline);
+    int hubMegabytesPerSecond() const;  ///< 0: no limit
+    void setHubMegabytesPerSecond(int megabytes);
+
+    /// A value that a model has of its own, unchecked; invalid: it follows the general one. ModelSettings
+    /// gives them types and ranges.
+    /// @param model  modelKey()
+    QVariant modelValue(const QString& model, const QString& value) const;
+    /// An invalid value is taken away.
+    /// @param name  of the model, for whoever reads the file
+    void setModelValue(const QString& model, const QString& name, const QString& value, const QVariant& now);
+    bool hasModelValues(const QString& model) const;
+    /// Takes away what the models have that `gone` says are no more.
+    void forgetModels(const std::function<bool(const QString& model, const QString& name)>& gone);
+
     /// Files loaded from outside the store, newest first, at most eight.
     QStringList recentFiles() const;
     void addRecentFile(const QString& path);
@@ -125,6 +149,7 @@ class Settings : public QObject {
     void windowGeometryChanged();
     void windowMaximizedChanged();
     void recentFilesChanged();
+    void modelValuesChanged(const QString& model);
 
   protected:
     bool eventFilter(QObject* watched, QEvent* event) override;
@@ -133,8 +158,8 @@ class Settings : public QObject {
     void onPortalSetting(const QString& group, const QString& key, const QDBusVariant& value);
 
   private:
-    int integer(const char* key, int fallback, int low, int high) const;
-    double number(const char* key, double fallback, double low, double high) const;
+    int integer(const char* key, const IntegerRange& range) const;
+    double number(const char* key, const NumberRange& range) const;
     bool flag(const char* key, bool fallback) const;
     /// Stores a value; true if it differs from `old`.
     template <class T>

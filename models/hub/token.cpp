@@ -104,6 +104,11 @@ Result<Token> TokenStore::readFile(const QString& host) const {
     return Token::from(tokens.value(host).toString().toLatin1());
 }
 
+bool TokenStore::keptInFile(const QString& host) const {
+    const Result<Token> kept = readFile(host);
+    return kept && !kept->isEmpty();
+}
+
 Result<void> TokenStore::writeFile(const QString& host, const Token& token) const {
     if (token.isEmpty() && !QFile::exists(fileName())) return {};
     if (!QDir().mkpath(m_folder)) {

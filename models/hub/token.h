@@ -48,6 +48,8 @@ class TokenStore {
     void read(const QString& host, std::function<void(Result<Token>)> done) const;
     /// An empty token removes what is there.
     void write(const QString& host, const Token& token, std::function<void(Result<void>)> done) const;
+    /// Whether a token that read() gives comes from the file; else it is the keyring's.
+    bool keptInFile(const QString& host) const;
 
   private:
     QString fileName() const;

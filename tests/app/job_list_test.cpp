@@ -5,6 +5,8 @@
 #include <QSignalSpy>
 #include <QTest>
 
+#include "app/settings/hub_access.h"
+#include "app/settings/settings.h"
 #include "models/paths.h"
 #include "tests/app/fixture.h"
 
@@ -19,16 +21,20 @@ class JobListTest : public QObject {
   private Q_SLOTS:
     void init() {
         m_home.emplace();
-        qputenv("HF_HUB_OFFLINE", "1");  // a token that is given renews the settings
+        qputenv("HF_HUB_OFFLINE", "1");
+        m_settings.emplace();
+        m_hub = std::make_unique<HubAccess>(*m_settings);
         edgechat::models::hub::Settings hub;
         hub.offline = true;
         m_service = std::make_unique<JobService>(RunnerOptions::standard(hub));
-        m_jobs = std::make_unique<JobList>(*m_service);
+        m_jobs = std::make_unique<JobList>(*m_service, *m_hub);
     }
 
     void cleanup() {
         m_jobs.reset();
         m_service.reset();
+        m_hub.reset();
+        m_settings.reset();
     }
 
     void aJobThatMayNotAskSaysSo() {
@@ -74,7 +80,7 @@ class JobListTest : public QObject {
         edgechat::models::hub::Settings hub;
         hub.offline = true;
         m_service = std::make_unique<JobService>(RunnerOptions::standard(hub));
-        m_jobs = std::make_unique<JobList>(*m_service);
+        m_jobs = std::make_unique<JobList>(*m_service, *m_hub);
         QTRY_COMPARE(m_jobs->count(), 1);
         QVERIFY(value(JobList::FailedRole).toBool());
         m_jobs->retry(value(JobList::IdRole).toDouble());
@@ -104,9 +110,11 @@ class JobListTest : public QObject {
     QVariant value(int role) const { return m_jobs->data(m_jobs->index(0), role); }
 
     std::optional<Home> m_home;
+    std::optional<Settings> m_settings;
+    std::unique_ptr<HubAccess> m_hub;
     std::unique_ptr<JobService> m_service;
     std::unique_ptr<JobList> m_jobs;
 };
 
-QTEST_GUILESS_MAIN(JobListTest)
+QTEST_MAIN(JobListTest)
 #include "job_list_test.moc"

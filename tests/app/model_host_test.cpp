@@ -116,6 +116,30 @@ class ModelHostTest : public QObject {
         QVERIFY(!m_host->reloadNeeded());
     }
 
+    void theModelsOwnContextIsLoadedAndAsksForAReload() {
+        ModelSettings own(*m_settings);
+        own.setModel(m_tiny, QStringLiteral("tiny"));
+        own.setContextTokens(512);
+        m_host->load(m_tiny);
+        QTRY_COMPARE(m_host->state(), ModelHost::Ready);
+        QCOMPARE(m_host->contextSize(), 512);
+        QVERIFY(!m_host->reloadNeeded());
+        m_settings->setContextTokens(1024);  // it has its own
+        QVERIFY(!m_host->reloadNeeded());
+        own.setContextTokens(256);
+        QVERIFY(m_host->reloadNeeded());
+        own.setContextTokens(512);
+        QVERIFY(!m_host->reloadNeeded());
+        own.follow(ModelSettings::Context);
+        QVERIFY(m_host->reloadNeeded());
+        m_host->retry();
+        QTRY_COMPARE(m_host->state(), ModelHost::Ready);
+        QCOMPARE(m_host->contextSize(), 1024);
+        m_host->unload();
+        QTRY_COMPARE(m_host->state(), ModelHost::None);
+        QVERIFY(m_host->settings()->path().isEmpty());
+    }
+
     void ofTwoLoadsTheLastOneCounts() {
         const QString second = m_home->path(QStringLiteral("second.gguf"));
         QVERIFY(gguf::writeTinyModel(second.toStdString()));

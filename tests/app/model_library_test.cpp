@@ -7,6 +7,8 @@
 
 #include "app/job_list.h"
 #include "app/model_host.h"
+#include "app/settings/hub_access.h"
+#include "app/settings/model_settings.h"
 #include "app/settings/settings.h"
 #include "models/paths.h"
 #include "tests/app/fixture.h"
@@ -33,11 +35,12 @@ class ModelLibraryTest : public QObject {
         m_fixture = std::make_unique<JobsFixture>();
         m_fixture->options.storeFolder = models::modelsFolder();
         m_settings = std::make_unique<Settings>();
+        m_hub = std::make_unique<HubAccess>(*m_settings);
         m_inference = std::make_unique<InferenceThread>();
         m_host = std::make_unique<ModelHost>(*m_inference, *m_settings);
         m_library = std::make_unique<ModelLibrary>(*m_host, *m_settings);
         m_service = std::make_unique<models::jobs::JobService>(m_fixture->options);
-        m_jobs = std::make_unique<JobList>(*m_service);
+        m_jobs = std::make_unique<JobList>(*m_service, *m_hub);
         connect(m_jobs.get(), &JobList::arrived, m_library.get(), &ModelLibrary::refresh);
     }
 
@@ -117,11 +120,15 @@ class ModelLibraryTest : public QObject {
 
     void getsAnotherName() {
         fetch(Method::none);
+        ModelSettings own(*m_settings);
+        own.setModel(value(ModelLibrary::PathRole).toString(), QStringLiteral("tiny"));
+        own.setTopK(5);  // goes with it
         QSignalSpy renamed(m_library.get(), &ModelLibrary::renamed);
         m_library->rename(QStringLiteral("tiny"), QStringLiteral(" My model "));
         QTRY_COMPARE(value(ModelLibrary::NameRole).toString(), QStringLiteral("My model"));
         QCOMPARE(renamed.size(), 1);
         QVERIFY(QFile::exists(models::modelsFolder() + QStringLiteral("/My model/config.json")));
+        QVERIFY(value(ModelLibrary::OwnSettingsRole).toBool());
         QVERIFY(!value(ModelLibrary::DamagedRole).toBool());
         QVERIFY(m_library->problem().isEmpty());
     }
@@ -176,6 +183,7 @@ class ModelLibraryTest : public QObject {
     std::optional<Home> m_home;
     std::unique_ptr<JobsFixture> m_fixture;
     std::unique_ptr<Settings> m_settings;
+    std::unique_ptr<HubAccess> m_hub;
     std::unique_ptr<InferenceThread> m_inference;
     std::unique_ptr<ModelHost> m_host;
     std::unique_ptr<ModelLibrary> m_library;

@@ -163,6 +163,36 @@ class ModelSwitchTest : public QObject {
         QCOMPARE(host()->trainedContext(), 8192);
     }
 
+    void aModelsOwnInstructionsAndLimitsHoldForItsAnswersAlone() {
+        host()->settings()->setSystemPrompt(QStringLiteral("hello"));
+        host()->settings()->setMaxTokens(2);
+        send(QStringLiteral("one"));
+        const std::vector<inference::PromptSegment> turns = {
+            {1, "<|im_start|>"}, {-1, "system\nhello"}, {2, "<|im_end|>"}, {-1, "\n"},
+            {1, "<|im_start|>"}, {-1, "user\none"},     {2, "<|im_end|>"}, {-1, "\n"},
+            {1, "<|im_start|>"}, {-1, "assistant\n"}};
+        QCOMPARE(promptTokens(1), tokens(turns));
+        QVERIFY(stored("generated_tokens", 1).toInt() <= 2);
+        load(m_plain);
+        QCOMPARE(host()->settings()->systemPrompt(), QString());
+        QCOMPARE(host()->settings()->maxTokens(), 5);
+        load(m_chatty);
+        QCOMPARE(host()->settings()->maxTokens(), 2);
+    }
+
+    void theModelsOwnContextDecidesWhatASwitchCosts() {
+        load(m_plain);
+        load(m_chatty);
+        m_program->library()->refresh();
+        QTRY_COMPARE(m_program->library()->count(), 2);
+        send(QString(400, u'x'));
+        QCOMPARE(library("plain", ModelLibrary::SwitchWarningRole).toString(), QString());
+        m_program->editModel(m_plain, QStringLiteral("plain"));
+        m_program->modelSettings()->setContextTokens(256);
+        const QString warning = library("plain", ModelLibrary::SwitchWarningRole).toString();
+        QVERIFY2(warning.contains(QStringLiteral("256")), qPrintable(warning));
+    }
+
     void aLoadOfSomeSizeMeasuresItsSpeed() {
         QCOMPARE(m_program->settings()->loadRate(), 0.0);  // the tiny model says nothing about it
         gguf::TinyModelOptions options;
@@ -184,7 +214,7 @@ class ModelSwitchTest : public QObject {
         Settings settings;
         InferenceThread inference;
         ModelHost model(inference, settings);
-        ChatSession session(history, inference, model, settings);
+        ChatSession session(history, inference, model);
         QSignalSpy changed(&session, &ChatSession::draftTokensChanged);
         session.setDraft(QStringLiteral("User: hello"));
         Q_EMIT inference.counted(3, QStringLiteral("User:"));

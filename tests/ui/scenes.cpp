@@ -93,6 +93,7 @@ QVariantMap model(const char* name, const char* parameters, const char* quantiza
         {QStringLiteral("lastUsed"), loaded ? QStringLiteral("today") : QString()},
         {QStringLiteral("verified"), QString()},
         {QStringLiteral("canRepair"), damaged},
+        {QStringLiteral("ownSettings"), loaded},
         {QStringLiteral("problem"),
          damaged ? QStringLiteral("The file ends after 61 MB; its header speaks of 98 MB.") : QString()}};
 }
@@ -303,6 +304,7 @@ void setReady(Program& program) {
     host.setProperty("sizeText", QStringLiteral("135M"));
     host.setProperty("quantization", QStringLiteral("Q4_1"));
     host.setProperty("device", QStringLiteral("CPU"));
+    host.setProperty("path", QStringLiteral("/mnt/models/SmolLM2-135M-Instruct.gguf"));
     host.setProperty("contextSize", 2048);
     host.setProperty("trainedContext", 8192);
     host.setProperty("state", ModelHost::Ready);
@@ -331,6 +333,19 @@ void setFigures(Program& program, bool jetson) {
     }
 }
 
+/// What the settings of a model show of its memory.
+void setContextMemory(Program& program, bool fits) {
+    ContextMemory& memory = *program.contextMemory();
+    memory.setProperty("known", true);
+    memory.setProperty("context", fits ? 8192 : 32768);
+    memory.setProperty("trainedContext", 8192);
+    memory.setProperty("largestContext", fits ? 8192 : 6144);
+    memory.setProperty("cacheBytes", fits ? 1.07e9 : 4.29e9);
+    memory.setProperty("totalBytes", fits ? 2.1e9 : 8.4e9);
+    memory.setProperty("availableBytes", 4.4e9);
+    memory.setProperty("fits", fits);
+}
+
 void setConversation(Program& program, const QString& answer, MessageList::Status status) {
     program.chat()->setProperty("conversationId", 1);
     program.chat()->setProperty("title", QStringLiteral("Reading files in Python"));
@@ -346,29 +361,57 @@ void setConversation(Program& program, const QString& answer, MessageList::Statu
 }  // namespace
 
 QStringList sceneNames() {
-    return {QStringLiteral("no-model"),         QStringLiteral("pick-model"),
-            QStringLiteral("loading"),          QStringLiteral("ready"),
-            QStringLiteral("conversation"),     QStringLiteral("prefilling"),
-            QStringLiteral("generating"),       QStringLiteral("stopped"),
-            QStringLiteral("interrupted"),      QStringLiteral("context-full"),
-            QStringLiteral("load-failed"),      QStringLiteral("history-failed"),
-            QStringLiteral("search"),           QStringLiteral("models"),
-            QStringLiteral("models-empty"),     QStringLiteral("settings"),
-            QStringLiteral("palette"),          QStringLiteral("shortcuts"),
-            QStringLiteral("switcher"),         QStringLiteral("deleted"),
-            QStringLiteral("editing"),          QStringLiteral("jetson"),
-            QStringLiteral("long-draft"),       QStringLiteral("large-text"),
-            QStringLiteral("switcher-costs"),   QStringLiteral("switched"),
-            QStringLiteral("switch-next"),      QStringLiteral("too-long"),
-            QStringLiteral("no-template"),      QStringLiteral("no-template-chat"),
-            QStringLiteral("odd-template"),     QStringLiteral("marker"),
-            QStringLiteral("models-families"),  QStringLiteral("models-details"),
-            QStringLiteral("models-importing"), QStringLiteral("models-gptq"),
-            QStringLiteral("models-pickle"),    QStringLiteral("unsupported"),
-            QStringLiteral("part-missing"),     QStringLiteral("models-catalog"),
-            QStringLiteral("models-offer"),     QStringLiteral("models-jobs"),
-            QStringLiteral("models-cached"),    QStringLiteral("models-checking"),
-            QStringLiteral("models-wanted"),    QStringLiteral("models-refused")};
+    return {QStringLiteral("no-model"),
+            QStringLiteral("pick-model"),
+            QStringLiteral("loading"),
+            QStringLiteral("ready"),
+            QStringLiteral("conversation"),
+            QStringLiteral("prefilling"),
+            QStringLiteral("generating"),
+            QStringLiteral("stopped"),
+            QStringLiteral("interrupted"),
+            QStringLiteral("context-full"),
+            QStringLiteral("load-failed"),
+            QStringLiteral("history-failed"),
+            QStringLiteral("search"),
+            QStringLiteral("models"),
+            QStringLiteral("models-empty"),
+            QStringLiteral("settings"),
+            QStringLiteral("palette"),
+            QStringLiteral("shortcuts"),
+            QStringLiteral("switcher"),
+            QStringLiteral("deleted"),
+            QStringLiteral("editing"),
+            QStringLiteral("jetson"),
+            QStringLiteral("long-draft"),
+            QStringLiteral("large-text"),
+            QStringLiteral("switcher-costs"),
+            QStringLiteral("switched"),
+            QStringLiteral("switch-next"),
+            QStringLiteral("too-long"),
+            QStringLiteral("no-template"),
+            QStringLiteral("no-template-chat"),
+            QStringLiteral("odd-template"),
+            QStringLiteral("marker"),
+            QStringLiteral("models-families"),
+            QStringLiteral("models-details"),
+            QStringLiteral("models-importing"),
+            QStringLiteral("models-gptq"),
+            QStringLiteral("models-pickle"),
+            QStringLiteral("unsupported"),
+            QStringLiteral("part-missing"),
+            QStringLiteral("models-catalog"),
+            QStringLiteral("models-offer"),
+            QStringLiteral("models-jobs"),
+            QStringLiteral("models-cached"),
+            QStringLiteral("models-checking"),
+            QStringLiteral("models-wanted"),
+            QStringLiteral("models-refused"),
+            QStringLiteral("sheet"),
+            QStringLiteral("sheet-answers"),
+            QStringLiteral("sheet-full"),
+            QStringLiteral("settings-downloads"),
+            QStringLiteral("settings-mirror")};
 }
 
 void setScene(Program& program, const QString& name) {
@@ -513,6 +556,20 @@ void setScene(Program& program, const QString& name) {
         program.chat()->setProperty("state", ChatSession::ContextFull);
     } else {
         setConversation(program, kAnswer, MessageList::Complete);
+    }
+    if (name.startsWith(u"sheet")) {
+        setContextMemory(program, name != u"sheet-full");
+        ModelSettings& settings = *program.modelSettings();
+        settings.setContextTokens(name == u"sheet-full" ? 32768 : 8192);
+        settings.setTemperature(0.3);
+        if (name != u"sheet")
+            settings.setSystemPrompt(QStringLiteral("You help with Python. Answer in few words."));
+        program.model()->setProperty("reloadNeeded", name != u"sheet");
+    }
+    if (name == u"settings-mirror") {
+        program.hub()->setAddress(QStringLiteral("https://hf-mirror.example.org"));
+        program.hub()->setProperty("megabytesPerSecond", 12);
+        program.hub()->setProperty("tokenPlace", HubAccess::File);
     }
     if (name == u"switcher-costs") fillFamilies(program);
     if (name == u"switched" || name == u"switch-next" || name == u"too-long" || name == u"no-template-chat") {

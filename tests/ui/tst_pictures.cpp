@@ -32,6 +32,16 @@ void openDetails(QQuickItem* item, const QString& button = QStringLiteral("detai
     for (QQuickItem* child : children) openDetails(child, button);
 }
 
+/// Scrolls a view to a share of its way.
+void showPart(QQuickItem* item, const QString& view, double share) {
+    if (item->objectName() == view) {
+        item->setProperty("contentY", share * (item->property("contentHeight").toReal() - item->height()));
+        QTest::qWait(60);
+    }
+    const QList<QQuickItem*> children = item->childItems();
+    for (QQuickItem* child : children) showPart(child, view, share);
+}
+
 }  // namespace
 
 class PicturesTest : public QObject {
@@ -81,7 +91,12 @@ void PicturesTest::everySceneHasAFace() {
         QVERIFY(QTest::qWaitForWindowExposed(window));
 
         if (scene.startsWith(u"models")) window->setProperty("page", 1);
-        if (scene == u"settings") window->setProperty("page", 2);
+        if (scene.startsWith(u"settings")) window->setProperty("page", 2);
+        if (scene.startsWith(u"sheet")) {
+            QMetaObject::invokeMethod(window, "showModelSettings",
+                                      Q_ARG(QString, program.model()->property("path").toString()),
+                                      Q_ARG(QString, program.model()->property("name").toString()));
+        }
         if (scene == u"palette") QTest::keyClick(window, Qt::Key_K, Qt::ControlModifier);
         if (scene == u"shortcuts") QTest::keyClick(window, Qt::Key_F1);
         if (scene.startsWith(u"switcher")) QTest::keyClick(window, Qt::Key_L, Qt::ControlModifier);
@@ -102,6 +117,9 @@ void PicturesTest::everySceneHasAFace() {
             openDetails(window->contentItem());
         }
         QTest::qWait(160);
+        if (scene == u"sheet-answers") showPart(window->contentItem(), QStringLiteral("sheetView"), 0.6);
+        if (scene.startsWith(u"settings-"))
+            showPart(window->contentItem(), QStringLiteral("settingsView"), 1);
 
         const QImage picture = window->grabWindow();
         QVERIFY(!picture.isNull());

@@ -53,9 +53,25 @@ struct Shown {
             if (item == wanted) return true;
         return false;
     }
+    void showModelSheet() {
+        QMetaObject::invokeMethod(window, "showModelSettings",
+                                  Q_ARG(QString, program.model()->property("path").toString()),
+                                  Q_ARG(QString, program.model()->property("name").toString()));
+    }
     void type(const char* text) const {
         for (const char* c = text; *c; ++c) QTest::keyClick(window, *c);
     }
+    void click(QQuickItem* item) const {
+        QTest::mouseClick(window, Qt::LeftButton, {},
+                          item->mapToScene(QPointF(item->width() / 2, item->height() / 2)).toPoint());
+    }
+    /// What is in a closed popup is in no window.
+    bool isShown(const char* name) const {
+        QQuickItem* item = find(name);
+        return item && item->isVisible();
+    }
+    /// The control that gives a setting of a model its general value again.
+    QQuickItem* resetOf(const char* row) const { return findIn(find(row), QStringLiteral("resetButton")); }
     QVariantList lastCall() {
         const QVariantList calls = program.chat()->property("calls").toList();
         return calls.isEmpty() ? QVariantList() : calls.constLast().toList();
@@ -98,6 +114,13 @@ class WindowTest : public QObject {
     void switcherSaysWhatAnotherModelCosts();
     void theNextModelIsAnnouncedUntilItAnswers();
     void aModelWithoutATemplateAsksForABeginning();
+    void everyWayToTheSettingsOfAModelLeadsThere();
+    void aValueBecomesTheModelsOwnAndGeneralAgain();
+    void theSettingsOfAModelGoByKeys();
+    void theInstructionsAreKeptWhenTheSheetCloses();
+    void aLoadedModelIsReloadedFromItsSettings();
+    void theAddressOfTheHubIsChecked();
+    void theAccessTokenIsHiddenAndHandedOver();
     void deleteOffersUndo();
     void sidebarGivesWayInANarrowWindow();
     void followsTheTailUntilTheUserScrolls();
@@ -134,10 +157,11 @@ void WindowTest::everyControlHasAName() {
     Shown shown(scene);
     QVERIFY(shown.window);
     if (scene.startsWith(u"models")) shown.window->setProperty("page", 1);
-    if (scene == u"settings") shown.window->setProperty("page", 2);
+    if (scene.startsWith(u"settings")) shown.window->setProperty("page", 2);
     if (scene == u"palette") QTest::keyClick(shown.window, Qt::Key_K, Qt::ControlModifier);
     if (scene == u"shortcuts") QTest::keyClick(shown.window, Qt::Key_F1);
     if (scene.startsWith(u"switcher")) QTest::keyClick(shown.window, Qt::Key_L, Qt::ControlModifier);
+    if (scene.startsWith(u"sheet")) shown.showModelSheet();
     QTest::qWait(30);
 
     QList<QQuickItem*> items;
@@ -379,6 +403,187 @@ void WindowTest::aModelWithoutATemplateAsksForABeginning() {
     }
     QVERIFY(asks);
     QVERIFY(explains);
+}
+
+void WindowTest::everyWayToTheSettingsOfAModelLeadsThere() {
+    Shown shown(QStringLiteral("conversation"));
+    QVERIFY(shown.window);
+    const auto closesAgain = [&] {
+        if (!QTest::qWaitFor([&] { return shown.isShown("closeSheet"); })) return false;
+        const bool right = shown.program.modelSettings()->property("path") ==
+                           shown.program.model()->property("path").toString();
+        QTest::keyClick(shown.window, Qt::Key_Escape);
+        return right && QTest::qWaitFor([&] { return !shown.isShown("closeSheet"); });
+    };
+    QTest::keyClick(shown.window, Qt::Key_L, Qt::ControlModifier);
+    QTRY_VERIFY(shown.hasFocus("modelList"));
+    shown.click(shown.find("modelSettingsRow"));
+    QVERIFY(closesAgain());
+    QTRY_COMPARE(shown.window->activeFocusItem(), shown.find("composerInput"));
+    QVERIFY(shown.program.modelSettings()->property("path").toString().isEmpty());
+
+    QTest::keyClick(shown.window, Qt::Key_K, Qt::ControlModifier);
+    QTRY_COMPARE(shown.window->activeFocusItem(), shown.find("paletteField"));
+    shown.type("settings of this");
+    QTest::keyClick(shown.window, Qt::Key_Return);
+    QVERIFY(closesAgain());
+
+    shown.window->setProperty("page", 1);
+    QTRY_VERIFY(shown.find("modelSettingsButton"));
+    QTRY_VERIFY(shown.find("modelSettingsButton")->width() > 0);
+    QTest::qWait(30);  // until the cards stand where they stay
+    shown.click(shown.find("modelSettingsButton"));
+    QVERIFY(closesAgain());
+}
+
+void WindowTest::aValueBecomesTheModelsOwnAndGeneralAgain() {
+    Shown shown(QStringLiteral("conversation"));
+    QVERIFY(shown.window);
+    ModelSettings& settings = *shown.program.modelSettings();
+    shown.showModelSheet();
+    QTRY_VERIFY(shown.find("topKBox"));
+    QVERIFY(!shown.resetOf("topKRow")->isEnabled());
+    QVERIFY(!shown.find("followAllButton")->isEnabled());
+    shown.find("topKBox")->forceActiveFocus();  // it scrolls into sight
+    QTest::keyClick(shown.window, Qt::Key_Up);
+    QCOMPARE(settings.topK(), 41);
+    QCOMPARE(settings.own(), QList<int>{ModelSettings::TopK});
+    QVERIFY(shown.resetOf("topKRow")->isEnabled());
+    QAccessibleInterface* reset = QAccessible::queryAccessibleInterface(shown.resetOf("topKRow"));
+    QVERIFY(reset);
+    QCOMPARE(reset->text(QAccessible::Name), QStringLiteral("Use the general value of Top K: 40"));
+    shown.click(shown.resetOf("topKRow"));
+    QVERIFY(settings.own().isEmpty());
+    QCOMPARE(shown.find("topKBox")->property("value").toInt(), 40);
+
+    settings.setTemperature(0.2);
+    settings.setKvInt8(true);
+    QCOMPARE(shown.find("cacheBox")->property("currentIndex").toInt(), 1);
+    shown.click(shown.find("followAllButton"));
+    QVERIFY(settings.own().isEmpty());
+    QCOMPARE(shown.find("cacheBox")->property("currentIndex").toInt(), 0);
+    shown.click(shown.find("doneButton"));
+    QTRY_VERIFY(!shown.isShown("doneButton"));
+}
+
+void WindowTest::theSettingsOfAModelGoByKeys() {
+    Shown shown(QStringLiteral("conversation"), QSize(640, 480));
+    QVERIFY(shown.window);
+    ModelSettings& settings = *shown.program.modelSettings();
+    shown.showModelSheet();
+    QTRY_COMPARE(shown.window->activeFocusItem(), shown.find("contextBox"));
+    QTest::keyClick(shown.window, Qt::Key_Down);
+    QCOMPARE(settings.contextTokens(), 1024);
+    QTest::keyClick(shown.window, Qt::Key_Tab);
+    QCOMPARE(shown.window->activeFocusItem(), shown.resetOf("contextRow"));
+    QTest::keyClick(shown.window, Qt::Key_Return);
+    QVERIFY(settings.own().isEmpty());
+
+    // Round the sheet: every row is reached and is in sight then, and nothing behind the sheet is.
+    QQuickItem* view = shown.find("sheetView");
+    QQuickItem* frame = shown.find("contextBox")->window()->contentItem();
+    QSet<QString> reached;
+    shown.find("contextBox")->forceActiveFocus();
+    for (int i = 0; i < 40; ++i) {
+        QTest::keyClick(shown.window, Qt::Key_Tab);
+        QQuickItem* item = shown.window->activeFocusItem();
+        QVERIFY(item);
+        if (item == shown.find("contextBox")) break;
+        const qreal middle = item->mapToItem(frame, QPointF(0, item->height() / 2)).y();
+        QVERIFY2(middle > 0 && middle < 480, item->metaObject()->className());
+        bool inView = false;
+        for (QQuickItem* parent = item; parent; parent = parent->parentItem()) {
+            inView |= parent == view;
+            if (!parent->objectName().isEmpty()) reached.insert(parent->objectName());
+        }
+        if (inView) {
+            const qreal inside = item->mapToItem(view, QPointF(0, item->height() / 2)).y();
+            QVERIFY2(inside > 0 && inside < view->height(), item->metaObject()->className());
+        }
+    }
+    QCOMPARE(shown.window->activeFocusItem(), shown.find("contextBox"));
+    for (const char* name :
+         {"cacheRow", "promptRow", "temperatureRow", "topKRow", "doneButton", "closeSheet"})
+        QVERIFY2(reached.contains(QString::fromLatin1(name)), name);
+    QVERIFY(!reached.contains(QStringLiteral("composerInput")));
+}
+
+void WindowTest::theInstructionsAreKeptWhenTheSheetCloses() {
+    Shown shown(QStringLiteral("conversation"));
+    QVERIFY(shown.window);
+    shown.showModelSheet();
+    QTRY_VERIFY(shown.find("promptArea"));
+    shown.find("promptArea")->forceActiveFocus();
+    shown.type("be brief");
+    QTest::keyClick(shown.window, Qt::Key_Escape);
+    QTRY_VERIFY(!shown.isShown("promptArea"));
+    QCOMPARE(shown.program.modelSettings()->systemPrompt(), QStringLiteral("be brief"));
+    QCOMPARE(shown.program.modelSettings()->own(), QList<int>{ModelSettings::Prompt});
+}
+
+void WindowTest::aLoadedModelIsReloadedFromItsSettings() {
+    Shown shown(QStringLiteral("conversation"));
+    QVERIFY(shown.window);
+    shown.showModelSheet();
+    QTRY_VERIFY(shown.find("doneButton"));
+    QVERIFY(!shown.isShown("reloadButton"));
+    shown.program.model()->setProperty("reloadNeeded", true);
+    QTRY_VERIFY(shown.isShown("reloadButton"));
+    QTest::qWait(30);
+    shown.click(shown.find("reloadButton"));
+    QCOMPARE(shown.program.model()->property("loadedPath"), shown.program.model()->property("path"));
+    // Another model's settings reload nothing.
+    shown.program.editModel(QStringLiteral("/mnt/models/other.gguf"), QStringLiteral("other"));
+    QTRY_VERIFY(!shown.isShown("reloadButton"));
+}
+
+void WindowTest::theAddressOfTheHubIsChecked() {
+    Shown shown(QStringLiteral("conversation"));
+    QVERIFY(shown.window);
+    shown.window->setProperty("page", 2);
+    QTRY_VERIFY(shown.find("hubAddressField"));
+    QQuickItem* field = shown.find("hubAddressField");
+    field->forceActiveFocus();
+    shown.type("ftp://mirror");
+    QTest::keyClick(shown.window, Qt::Key_Return);
+    QTRY_VERIFY(shown.isShown("hubAddressProblem"));
+    QVERIFY(!shown.isShown("mirrorNote"));
+    QCOMPARE(field->property("text").toString(), QStringLiteral("ftp://mirror"));  // to be put right
+    QMetaObject::invokeMethod(field, "selectAll");
+    shown.type("https://mirror.example.org");
+    QTest::keyClick(shown.window, Qt::Key_Return);
+    QCOMPARE(shown.program.hub()->property("address").toString(),
+             QStringLiteral("https://mirror.example.org"));
+    QTRY_VERIFY(!shown.isShown("hubAddressProblem"));
+    QVERIFY(shown.isShown("mirrorNote"));
+}
+
+void WindowTest::theAccessTokenIsHiddenAndHandedOver() {
+    Shown shown(QStringLiteral("conversation"));
+    QVERIFY(shown.window);
+    shown.window->setProperty("page", 2);
+    QTRY_VERIFY(shown.find("hubTokenField"));
+    QQuickItem* field = shown.find("hubTokenField");
+    QCOMPARE(field->property("echoMode").toInt(), 2);  // TextInput.Password
+    QVERIFY(!shown.find("setTokenButton")->isEnabled());
+    QVERIFY(!shown.isShown("removeTokenButton"));
+    field->forceActiveFocus();
+    shown.type("two words");
+    QTest::keyClick(shown.window, Qt::Key_Return);
+    QTRY_VERIFY(shown.isShown("hubTokenProblem"));
+    QMetaObject::invokeMethod(field, "selectAll");
+    shown.type("hf_word");
+    QVERIFY(!field->property("displayText").toString().contains(u'w'));
+    QTest::keyClick(shown.window, Qt::Key_Return);
+    QCOMPARE(shown.program.hub()->property("givenToken").toString(), QStringLiteral("hf_word"));
+    QCOMPARE(field->property("text").toString(), QString());
+    QTRY_VERIFY(shown.isShown("removeTokenButton"));
+    QTest::qWait(30);
+    shown.click(shown.find("removeTokenButton"));
+    QTRY_VERIFY(!shown.isShown("removeTokenButton"));
+    shown.find("offlineSwitch")->forceActiveFocus();
+    QTest::keyClick(shown.window, Qt::Key_Space);
+    QVERIFY(shown.program.hub()->property("offline").toBool());
 }
 
 void WindowTest::deleteOffersUndo() {

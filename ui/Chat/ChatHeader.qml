@@ -13,6 +13,7 @@ Item {
     property alias modelSwitcher: switcher
     signal sidebarToggled
     signal modelsPageRequested
+    signal modelSettingsRequested
     signal shortcutsRequested
     signal copyAnswerRequested
 
@@ -90,6 +91,7 @@ Item {
             program: header.program
             compact: header.width < 760
             onModelsPageRequested: header.modelsPageRequested()
+            onModelSettingsRequested: header.modelSettingsRequested()
         }
 
         IconButton {

@@ -19,7 +19,7 @@ Item {
     readonly property int columnWidth: Math.min(Theme.measure, width - 2 * sideMargin)
     signal sidebarToggled
     signal modelsPageRequested
-    signal settingsPageRequested
+    signal modelSettingsRequested
     signal shortcutsRequested
     signal importRequested
     signal importFolderRequested
@@ -78,6 +78,7 @@ Item {
         program: page.program
         onSidebarToggled: page.sidebarToggled()
         onModelsPageRequested: page.modelsPageRequested()
+        onModelSettingsRequested: page.modelSettingsRequested()
         onShortcutsRequested: page.shortcutsRequested()
         onCopyAnswerRequested: page.copyLastAnswer()
     }
@@ -311,17 +312,17 @@ Item {
             cause: (tooLong ? qsTr("It has about %1 tokens, and the model takes in %2 at once. Nothing is lost: the chat stays in the list.")
                 : qsTr("%1 of %2 tokens are in use, so there is no room for another answer. Nothing is lost: the chat stays in the list."))
                 .arg(Theme.count(page.chat.contextUsed)).arg(Theme.count(page.chat.contextSize))
-            fix: canGrow ? qsTr("Go on in a new chat, or set a larger context in Settings (this model was trained for %1) and load the model again.").arg(Theme.count(page.host.trainedContext))
+            fix: canGrow ? qsTr("Go on in a new chat, or give this model a larger context (it was trained for %1) and load it again.").arg(Theme.count(page.host.trainedContext))
                 : qsTr("Go on in a new chat, or choose a model with a longer context.")
             actionText: qsTr("New chat")
-            secondActionText: canGrow ? qsTr("Settings") : qsTr("Choose another model")
+            secondActionText: canGrow ? qsTr("Settings of this model\u2026") : qsTr("Choose another model")
             onAction: {
                 page.program.newChat();
                 page.focusComposer();
             }
             onSecondAction: {
                 if (canGrow)
-                    page.settingsPageRequested();
+                    page.modelSettingsRequested();
                 else
                     page.openModelSwitcher();
             }

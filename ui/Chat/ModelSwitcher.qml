@@ -12,6 +12,7 @@ T.Button {
     required property Program program
     property bool compact: false
     signal modelsPageRequested
+    signal modelSettingsRequested
 
     readonly property ModelHost host: program.model
     readonly property color stateColor: host.state === ModelHost.Ready ? Theme.good
@@ -161,6 +162,17 @@ T.Button {
                 onClicked: {
                     menu.close();
                     switcher.modelsPageRequested();
+                }
+            }
+            MenuRow {
+                Layout.fillWidth: true
+                objectName: "modelSettingsRow"
+                visible: switcher.host.state !== ModelHost.None
+                iconName: "settings"
+                text: qsTr("Settings of this model\u2026")
+                onClicked: {
+                    menu.close();
+                    switcher.modelSettingsRequested();
                 }
             }
             MenuRow {

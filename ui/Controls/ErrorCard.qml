@@ -46,13 +46,14 @@ Rectangle {
             color: card.calm ? Theme.warning : Theme.danger
         }
 
-        ColumnLayout {
+        // A positioner: texts that wrap once they have their width stand below each other in any case.
+        Column {
+            id: texts
             Layout.fillWidth: true
             spacing: Theme.space1
 
             Text {
-                Layout.fillWidth: true
-                Layout.rightMargin: closeButton.visible ? 28 : 0
+                width: texts.width - (closeButton.visible ? 28 : 0)
                 visible: text.length > 0
                 text: card.title
                 color: Theme.text
@@ -62,7 +63,7 @@ Rectangle {
                 textFormat: Text.PlainText
             }
             Text {
-                Layout.fillWidth: true
+                width: texts.width
                 visible: text.length > 0
                 text: card.cause
                 color: Theme.text
@@ -72,7 +73,7 @@ Rectangle {
                 textFormat: Text.PlainText
             }
             Text {
-                Layout.fillWidth: true
+                width: texts.width
                 visible: text.length > 0
                 text: card.fix
                 color: Theme.secondary
@@ -82,8 +83,9 @@ Rectangle {
                 textFormat: Text.PlainText
             }
             Flow {
-                Layout.fillWidth: true
-                Layout.topMargin: Theme.space2
+                width: texts.width
+                topPadding: Theme.space2
+                bottomPadding: card.open ? Theme.space1 : 0
                 visible: card.actionText.length > 0 || card.details.length > 0
                 spacing: Theme.space2
 
@@ -106,8 +108,7 @@ Rectangle {
                 }
             }
             Rectangle {
-                Layout.fillWidth: true
-                Layout.topMargin: Theme.space2
+                width: texts.width
                 visible: card.open && card.details.length > 0
                 implicitHeight: detailText.implicitHeight + 2 * Theme.space2
                 radius: Theme.radiusControl

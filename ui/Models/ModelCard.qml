@@ -23,6 +23,7 @@ Card {
     required property int fileCount
     required property var warnings // list of sentences
     required property string switchCost
+    required property bool ownSettings
     required property string origin
     required property string licence
     required property string lastUsed
@@ -41,6 +42,7 @@ Card {
     signal loadRequested
     signal unloadRequested
     signal removeRequested
+    signal settingsRequested
     signal renameRequested(newName: string)
     signal verifyRequested
     signal verifyCancelled
@@ -251,6 +253,15 @@ Card {
                 : card.warnings.length > 0 ? qsTr("Details of %1, with %2").arg(card.name).arg(card.warnings.length === 1 ? qsTr("a note") : qsTr("%1 notes").arg(card.warnings.length))
                 : qsTr("Details of %1").arg(card.name)
             onClicked: card.open = !card.open
+        }
+        IconButton {
+            Layout.alignment: Qt.AlignTop
+            objectName: "modelSettingsButton"
+            visible: !card.damaged
+            iconName: "settings"
+            ink: card.ownSettings ? Theme.accent : Theme.secondary
+            text: card.ownSettings ? qsTr("Settings of %1, some of its own").arg(card.name) : qsTr("Settings of %1").arg(card.name)
+            onClicked: card.settingsRequested()
         }
         IconButton {
             Layout.alignment: Qt.AlignTop

@@ -20,6 +20,7 @@ Item {
     signal importFolderRequested
     signal sidebarToggled
     signal chatRequested
+    signal modelSettingsRequested(path: string, name: string)
 
     onVisibleChanged: if (visible) program.lookAround()
     Component.onCompleted: if (visible) program.lookAround()
@@ -426,6 +427,7 @@ Item {
             }
             onUnloadRequested: page.program.model.unload()
             onRemoveRequested: page.library.remove(name)
+            onSettingsRequested: page.modelSettingsRequested(path, name)
             verifying: page.library.verifying
             verifyProgress: page.library.verifyProgress
             coming: page.jobs.count > 0 && page.jobs.has(origin.split(" ")[0])

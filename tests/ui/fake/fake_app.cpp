@@ -84,7 +84,7 @@ ModelLibrary::ModelLibrary()
     : RowModel({"name",    "path",      "title",    "family",     "parametersText", "quantization",
                 "bytes",   "sizeText",  "inStore",  "loaded",     "damaged",        "problem",
                 "context", "fileCount", "warnings", "switchCost", "switchWarning",  "origin",
-                "licence", "lastUsed",  "verified", "canRepair"}) {}
+                "licence", "lastUsed",  "verified", "canRepair",  "ownSettings"}) {}
 
 CachedModels::CachedModels()
     : RowModel({"name", "repository", "path", "family", "parametersText", "quantization", "sizeText",
@@ -120,6 +120,51 @@ QVariantMap CatalogList::fitAt(const QString& id, int context) const {
                  entry[QStringLiteral("weightsBytes")].toDouble() + bytes < m_memoryAvailable}};
     }
     return {};
+}
+
+void ModelSettings::set(Value value, const QVariant& now, const QVariant& before) {
+    if (now == before) return;
+    m_own[value] = now;
+    Q_EMIT changed();
+}
+
+void ModelSettings::follow(Value value) {
+    m_own.remove(value);
+    Q_EMIT changed();
+}
+
+void ModelSettings::followAll() {
+    m_own.clear();
+    Q_EMIT changed();
+}
+
+bool HubAccess::setAddress(const QString& address) {
+    const bool good = address.isEmpty() || address.startsWith(u"https://");
+    m_addressProblem = good ? QString() : QStringLiteral("This is no address of a Hub.");
+    if (good) {
+        m_address = address;
+        Q_EMIT addressChanged();
+        m_host = address.isEmpty() ? QStringLiteral("huggingface.co") : QUrl(address).host();
+        m_mirror = !address.isEmpty();
+    }
+    Q_EMIT changed();
+    return good;
+}
+
+bool HubAccess::setToken(const QString& token) {
+    const bool good = !token.contains(u' ');
+    m_tokenProblem = good ? QString() : QStringLiteral("This is no access token.");
+    if (good) {
+        m_givenToken = token;
+        m_tokenPlace = Keyring;
+    }
+    Q_EMIT changed();
+    return good;
+}
+
+void Program::editModel(const QString& path, const QString& name) {
+    m_modelSettings.setProperty("path", path);
+    m_modelSettings.setProperty("name", name);
 }
 
 void ModelLibrary::remove(const QString& name) {

@@ -156,6 +156,121 @@ class ChatSession : public QObject {
     QVariantList m_calls;
 };
 
+/// Own values come and go as they are set and followed; the general ones stand still.
+class ModelSettings : public QObject {
+    Q_OBJECT
+    QML_ELEMENT
+    QML_UNCREATABLE("fake")
+    Q_PROPERTY(QString name MEMBER m_name NOTIFY changed FINAL)
+    Q_PROPERTY(QString path MEMBER m_path NOTIFY changed FINAL)
+    Q_PROPERTY(QList<int> own READ own NOTIFY changed FINAL)
+    Q_PROPERTY(int contextTokens READ contextTokens WRITE setContextTokens NOTIFY changed FINAL)
+    Q_PROPERTY(bool kvInt8 READ kvInt8 WRITE setKvInt8 NOTIFY changed FINAL)
+    Q_PROPERTY(QString systemPrompt READ systemPrompt WRITE setSystemPrompt NOTIFY changed FINAL)
+    Q_PROPERTY(double temperature READ temperature WRITE setTemperature NOTIFY changed FINAL)
+    Q_PROPERTY(int topK READ topK WRITE setTopK NOTIFY changed FINAL)
+    Q_PROPERTY(double topP READ topP WRITE setTopP NOTIFY changed FINAL)
+    Q_PROPERTY(double minP READ minP WRITE setMinP NOTIFY changed FINAL)
+    Q_PROPERTY(double repeatPenalty READ repeatPenalty WRITE setRepeatPenalty NOTIFY changed FINAL)
+    Q_PROPERTY(int maxTokens READ maxTokens WRITE setMaxTokens NOTIFY changed FINAL)
+
+  public:
+    enum Value { Context, Cache, Prompt, Temperature, TopK, TopP, MinP, RepeatPenalty, MaxTokens };
+    Q_ENUM(Value)
+
+    QList<int> own() const { return m_own.keys(); }
+    Q_INVOKABLE void follow(Value value);
+    Q_INVOKABLE void followAll();
+
+    int contextTokens() const { return m_own.value(Context, 0).toInt(); }
+    void setContextTokens(int now) { set(Context, now, contextTokens()); }
+    bool kvInt8() const { return m_own.value(Cache, false).toBool(); }
+    void setKvInt8(bool now) { set(Cache, now, kvInt8()); }
+    QString systemPrompt() const { return m_own.value(Prompt, QString()).toString(); }
+    void setSystemPrompt(const QString& now) { set(Prompt, now, systemPrompt()); }
+    double temperature() const { return m_own.value(Temperature, 0.7).toDouble(); }
+    void setTemperature(double now) { set(Temperature, now, temperature()); }
+    int topK() const { return m_own.value(TopK, 40).toInt(); }
+    void setTopK(int now) { set(TopK, now, topK()); }
+    double topP() const { return m_own.value(TopP, 0.9).toDouble(); }
+    void setTopP(double now) { set(TopP, now, topP()); }
+    double minP() const { return m_own.value(MinP, 0.05).toDouble(); }
+    void setMinP(double now) { set(MinP, now, minP()); }
+    double repeatPenalty() const { return m_own.value(RepeatPenalty, 1.1).toDouble(); }
+    void setRepeatPenalty(double now) { set(RepeatPenalty, now, repeatPenalty()); }
+    int maxTokens() const { return m_own.value(MaxTokens, 1024).toInt(); }
+    void setMaxTokens(int now) { set(MaxTokens, now, maxTokens()); }
+
+  Q_SIGNALS:
+    void changed();
+
+  private:
+    void set(Value value, const QVariant& now, const QVariant& before);
+
+    QString m_name, m_path;
+    QMap<int, QVariant> m_own;
+};
+
+class ContextMemory : public QObject {
+    Q_OBJECT
+    QML_ELEMENT
+    QML_UNCREATABLE("fake")
+    Q_PROPERTY(bool known MEMBER m_known NOTIFY changed FINAL)
+    Q_PROPERTY(int context MEMBER m_context NOTIFY changed FINAL)
+    Q_PROPERTY(int trainedContext MEMBER m_trainedContext NOTIFY changed FINAL)
+    Q_PROPERTY(int largestContext MEMBER m_largestContext NOTIFY changed FINAL)
+    Q_PROPERTY(double cacheBytes MEMBER m_cacheBytes NOTIFY changed FINAL)
+    Q_PROPERTY(double totalBytes MEMBER m_totalBytes NOTIFY changed FINAL)
+    Q_PROPERTY(double availableBytes MEMBER m_availableBytes NOTIFY changed FINAL)
+    Q_PROPERTY(bool fits MEMBER m_fits NOTIFY changed FINAL)
+
+  Q_SIGNALS:
+    void changed();
+
+  private:
+    bool m_known = false, m_fits = true;
+    int m_context = 0, m_trainedContext = 0, m_largestContext = 0;
+    double m_cacheBytes = 0, m_totalBytes = 0, m_availableBytes = 0;
+};
+
+class HubAccess : public QObject {
+    Q_OBJECT
+    QML_ELEMENT
+    QML_UNCREATABLE("fake")
+    Q_PROPERTY(QString address MEMBER m_address NOTIFY addressChanged FINAL)
+    Q_PROPERTY(QString addressProblem MEMBER m_addressProblem NOTIFY changed FINAL)
+    Q_PROPERTY(QString usualAddress READ usualAddress CONSTANT FINAL)
+    Q_PROPERTY(QString host MEMBER m_host NOTIFY changed FINAL)
+    Q_PROPERTY(bool mirror MEMBER m_mirror NOTIFY changed FINAL)
+    Q_PROPERTY(bool offline MEMBER m_offline NOTIFY changed FINAL)
+    Q_PROPERTY(bool alwaysOffline READ alwaysOffline CONSTANT FINAL)
+    Q_PROPERTY(int megabytesPerSecond MEMBER m_megabytes NOTIFY changed FINAL)
+    Q_PROPERTY(TokenPlace tokenPlace MEMBER m_tokenPlace NOTIFY changed FINAL)
+    Q_PROPERTY(QString tokenProblem MEMBER m_tokenProblem NOTIFY changed FINAL)
+    Q_PROPERTY(QString givenToken MEMBER m_givenToken NOTIFY changed FINAL)
+
+  public:
+    enum TokenPlace { Asked, None, Keyring, File, Environment };
+    Q_ENUM(TokenPlace)
+    QString usualAddress() const { return QStringLiteral("https://huggingface.co"); }
+    bool alwaysOffline() const { return false; }
+    /// Takes https:// alone.
+    Q_INVOKABLE bool setAddress(const QString& address);
+    Q_INVOKABLE bool setToken(const QString& token);
+    Q_INVOKABLE void removeToken() { setProperty("tokenPlace", None); }
+
+  Q_SIGNALS:
+    void changed();
+    void addressChanged();
+
+  private:
+    QString m_address, m_addressProblem, m_tokenProblem, m_givenToken;
+    QString m_host = QStringLiteral("huggingface.co");
+    bool m_mirror = false, m_offline = false;
+    int m_megabytes = 0;
+    TokenPlace m_tokenPlace = None;
+};
+
 class ModelHost : public QObject {
     Q_OBJECT
     QML_ELEMENT
@@ -180,12 +295,14 @@ class ModelHost : public QObject {
     Q_PROPERTY(QString problemFix MEMBER m_problemFix NOTIFY changed FINAL)
     Q_PROPERTY(QString problemDetails MEMBER m_problemDetails NOTIFY changed FINAL)
     Q_PROPERTY(bool reloadNeeded MEMBER m_reloadNeeded NOTIFY changed FINAL)
+    Q_PROPERTY(edgechat::fake::ModelSettings* settings READ settings CONSTANT FINAL)
     Q_PROPERTY(QString loadedPath MEMBER m_loadedPath NOTIFY changed FINAL)
 
   public:
     enum State { None, Loading, Ready, Failed };
     Q_ENUM(State)
 
+    ModelSettings* settings() { return &m_settings; }
     Q_INVOKABLE void load(const QString& path) { setProperty("loadedPath", path); }
     Q_INVOKABLE void unload() { setProperty("state", None); }
     Q_INVOKABLE void retry() { setProperty("loadedPath", QStringLiteral("retry")); }
@@ -202,6 +319,7 @@ class ModelHost : public QObject {
     bool m_completesText = false;
     qint64 m_weightBytes = 0, m_kvBytes = 0;
     bool m_startup = false, m_reloadNeeded = false;
+    ModelSettings m_settings;
 };
 
 class ModelLibrary : public RowModel {
@@ -458,6 +576,9 @@ class Program : public QObject {
     Q_PROPERTY(edgechat::fake::RepositoryOffer* offer READ offer CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::Telemetry* telemetry READ telemetry CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::Settings* settings READ settings CONSTANT FINAL)
+    Q_PROPERTY(edgechat::fake::HubAccess* hub READ hub CONSTANT FINAL)
+    Q_PROPERTY(edgechat::fake::ModelSettings* modelSettings READ modelSettings CONSTANT FINAL)
+    Q_PROPERTY(edgechat::fake::ContextMemory* contextMemory READ contextMemory CONSTANT FINAL)
     Q_PROPERTY(QString historyProblem MEMBER m_historyProblem NOTIFY changed FINAL)
     Q_PROPERTY(QString historyProblemFix MEMBER m_historyProblemFix NOTIFY changed FINAL)
     Q_PROPERTY(QString historyProblemDetails MEMBER m_historyProblemDetails NOTIFY changed FINAL)
@@ -478,6 +599,9 @@ class Program : public QObject {
     RepositoryOffer* offer() { return &m_offer; }
     Telemetry* telemetry() { return &m_telemetry; }
     Settings* settings() { return &m_settings; }
+    HubAccess* hub() { return &m_hub; }
+    ModelSettings* modelSettings() { return &m_modelSettings; }
+    ContextMemory* contextMemory() { return &m_contextMemory; }
     QString version() const { return QStringLiteral("0.1.0"); }
 
     Q_INVOKABLE void retryHistory() {}
@@ -487,6 +611,7 @@ class Program : public QObject {
     Q_INVOKABLE void openMessage(qint64 id, qint64) { openConversation(id); }
     Q_INVOKABLE void lookAround() {}
     Q_INVOKABLE void repairModel(const QString& name) { setProperty("repaired", name); }
+    Q_INVOKABLE void editModel(const QString& path, const QString& name);
     Q_INVOKABLE void copyText(const QString& text) { setProperty("copied", text); }
 
   Q_SIGNALS:
@@ -503,6 +628,9 @@ class Program : public QObject {
     RepositoryOffer m_offer;
     Telemetry m_telemetry;
     Settings m_settings;
+    HubAccess m_hub;
+    ModelSettings m_modelSettings;
+    ContextMemory m_contextMemory;
     QString m_historyProblem, m_historyProblemFix, m_historyProblemDetails, m_copied, m_repaired;
     int m_newChats = 0;
     qint64 m_opened = 0;
