@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "app/format.h"
+#include "app/telemetry/system_probe.h"
 
 namespace edgechat::app {
 namespace {
@@ -132,6 +133,7 @@ std::optional<LoadFailure> InferenceThread::loadEngine(const QString& path, cons
         return failure;
     }
     m_loadedBytes = 0;
+    m_residentBefore = SystemProbe().sample().processBytes;
     Result<std::unique_ptr<Engine>> engine =
         Engine::load(path.toStdString(), options, [&](uint64_t done, uint64_t total) {
             const double part = total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 0;
@@ -164,6 +166,9 @@ LoadedModel InferenceThread::describe(const QString& path) const {
     model.threads = m_engine->threads();
     model.weightBytes = static_cast<qint64>(m_engine->weightBytes());
     model.kvBytes = static_cast<qint64>(m_engine->memory().kv);
+    const inference::MemoryPlan plan = m_engine->memory();
+    model.expectedBytes = static_cast<qint64>(plan.weights + plan.kv + plan.scratch);
+    model.residentBefore = m_residentBefore;
     if (m_loadedBytes >= kSmallestMeasuredLoad && m_engine->loadSeconds() > 0)
         model.loadRate = static_cast<double>(m_loadedBytes) / m_engine->loadSeconds();
     return model;

@@ -30,7 +30,9 @@ struct LoadedModel {
     int threads = 0;
     qint64 weightBytes = 0;
     qint64 kvBytes = 0;
-    double loadRate = 0;  ///< bytes of the checkpoint per second; 0: too few to be measured
+    qint64 expectedBytes = 0;   ///< what its configuration says that it takes: weights, cache and scratch
+    qint64 residentBefore = 0;  ///< bytes of the process without it
+    double loadRate = 0;        ///< bytes of the checkpoint per second; 0: too few to be measured
 };
 
 /// Why a model could not be loaded.
@@ -110,6 +112,7 @@ class InferenceThread : public QObject {
     std::optional<std::string> m_draft;           // guarded by m_draftMutex: what is to be counted
     std::unique_ptr<inference::Engine> m_engine;  // worker only
     uint64_t m_loadedBytes = 0;                   // worker only: read by the last load
+    qint64 m_residentBefore = 0;                  ///< bytes of the process before the model
     Mailbox m_mailbox;
     WorkerThread m_worker;  // last: it ends before what it uses
 };

@@ -34,6 +34,8 @@ class ModelHost : public QObject {
     Q_PROPERTY(QString templateProblem READ templateProblem NOTIFY modelChanged FINAL)
     Q_PROPERTY(qint64 weightBytes READ weightBytes NOTIFY modelChanged FINAL)
     Q_PROPERTY(qint64 kvBytes READ kvBytes NOTIFY modelChanged FINAL)
+    Q_PROPERTY(qint64 expectedBytes READ expectedBytes NOTIFY modelChanged FINAL)
+    Q_PROPERTY(qint64 residentBefore READ residentBefore NOTIFY modelChanged FINAL)
     Q_PROPERTY(bool startup READ startup NOTIFY stateChanged FINAL)
     Q_PROPERTY(QString problem READ problem NOTIFY problemChanged FINAL)
     Q_PROPERTY(QString problemFix READ problemFix NOTIFY problemChanged FINAL)
@@ -63,6 +65,8 @@ class ModelHost : public QObject {
     QString templateProblem() const { return m_model.templateProblem; }
     qint64 weightBytes() const { return m_model.weightBytes; }
     qint64 kvBytes() const { return m_model.kvBytes; }
+    qint64 expectedBytes() const { return m_model.expectedBytes; }
+    qint64 residentBefore() const { return m_model.residentBefore; }
     bool startup() const { return m_startup; }  ///< nothing has been loaded since the program started
     QString problem() const { return m_problem.what; }
     QString problemFix() const { return m_problem.fix; }

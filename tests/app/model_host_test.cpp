@@ -2,13 +2,18 @@
 
 #include <QAbstractItemModelTester>
 #include <QSignalSpy>
+#include <QTemporaryDir>
 #include <QTest>
 
 #include "app/model_library.h"
 #include "app/settings/settings.h"
+#include "models/fit.h"
+#include "models/jobs/job_folder.h"
 #include "tests/app/fixture.h"
 #include "tests/data/gguf_writer.h"
+#include "tests/quant/small_source.h"
 
+using namespace edgechat;
 using namespace edgechat::app;
 using namespace edgechat::app::testing;
 namespace gguf = edgechat::testing;
@@ -138,6 +143,23 @@ class ModelHostTest : public QObject {
         m_host->unload();
         QTRY_COMPARE(m_host->state(), ModelHost::None);
         QVERIFY(m_host->settings()->path().isEmpty());
+    }
+
+    void whatWasToldBeforeTheDownloadIsWhatItTakes() {
+        QTemporaryDir folder;
+        edgechat::testing::writeSource(
+            edgechat::testing::smallSource(edgechat::testing::SmallFamily::mistral),
+            folder.path().toStdString());
+        // From configuration and sizes alone, as for a model that is not here yet.
+        const auto plan = models::jobs::planFolder(folder.path(), std::nullopt);
+        QVERIFY(plan && plan->exact);
+        const models::MemoryFit fit = models::memoryFit(*plan, 512, inference::KvKind::fp16, 1u << 30);
+        m_settings->setContextTokens(512);
+        m_host->load(folder.path());
+        QTRY_COMPARE(m_host->state(), ModelHost::Ready);
+        QCOMPARE(m_host->expectedBytes(), static_cast<qint64>(fit.weights + fit.kv + fit.scratch));
+        QCOMPARE(m_host->weightBytes(), static_cast<qint64>(fit.weights));
+        QVERIFY(m_host->residentBefore() > 0);
     }
 
     void ofTwoLoadsTheLastOneCounts() {

@@ -250,6 +250,8 @@ void fillFamilies(Program& program) {
                            {QStringLiteral("context"), context},
                            {QStringLiteral("fileCount"), files}};
     };
+    program.model()->setProperty("expectedBytes", QVariant::fromValue<qint64>(157'000'000));
+    program.model()->setProperty("residentBefore", QVariant::fromValue<qint64>(79'000'000));
     QVariantMap warned = with(model("Mistral-7B-Instruct-v0.2-AWQ", "7.2B", "AWQ INT4 g128", "4.2 GB", false),
                               folder("Mistral", 32768, 9));
     warned[QStringLiteral("origin")] = QStringLiteral("TheBloke/Mistral-7B-Instruct-v0.2-AWQ at 7ab8c92");

@@ -33,6 +33,8 @@ Card {
     property real verifyProgress: 0
     property bool coming: false // its repair is on its way
     property bool editing: false
+    property real expectedBytes: 0 // of the loaded model, before it was loaded
+    property real takenBytes: 0 // by which the program has grown since
     property int loadedContext: 0 // tokens that the loaded model takes in
     property bool open: false
     property bool keyboardCurrent: false
@@ -165,6 +167,8 @@ Card {
                     { label: qsTr("Context"), value: card.context === 0 ? "" : card.loaded && card.loadedContext > 0
                         ? qsTr("%1 tokens loaded, trained for %2").arg(Theme.count(card.loadedContext)).arg(Theme.count(card.context))
                         : qsTr("trained for %1 tokens").arg(Theme.count(card.context)) },
+                    { label: qsTr("Memory"), value: card.loaded && card.expectedBytes > 0 && card.takenBytes > 0
+                        ? qsTr("%1 expected, %2 taken so far").arg(Theme.bytes(card.expectedBytes)).arg(Theme.bytes(card.takenBytes)) : "" },
                     { label: qsTr("On the disk"), value: card.fileCount > 1 ? qsTr("%1 in %2 files").arg(card.sizeText).arg(card.fileCount) : card.sizeText },
                     { label: qsTr("Place"), value: card.path },
                     { label: qsTr("From"), value: card.origin },

@@ -421,6 +421,8 @@ Item {
             loading: page.program.model.state === ModelHost.Loading && page.program.model.path === path
             progress: page.program.model.progress
             loadedContext: page.program.model.contextSize
+            expectedBytes: page.program.model.expectedBytes
+            takenBytes: open && loaded ? page.program.telemetry.processBytes - page.program.model.residentBefore : 0
             onLoadRequested: {
                 page.program.model.load(path);
                 page.chatRequested();

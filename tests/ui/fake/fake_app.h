@@ -290,6 +290,8 @@ class ModelHost : public QObject {
     Q_PROPERTY(QString templateProblem MEMBER m_templateProblem NOTIFY changed FINAL)
     Q_PROPERTY(qint64 weightBytes MEMBER m_weightBytes NOTIFY changed FINAL)
     Q_PROPERTY(qint64 kvBytes MEMBER m_kvBytes NOTIFY changed FINAL)
+    Q_PROPERTY(qint64 expectedBytes MEMBER m_expectedBytes NOTIFY changed FINAL)
+    Q_PROPERTY(qint64 residentBefore MEMBER m_residentBefore NOTIFY changed FINAL)
     Q_PROPERTY(bool startup MEMBER m_startup NOTIFY changed FINAL)
     Q_PROPERTY(QString problem MEMBER m_problem NOTIFY changed FINAL)
     Q_PROPERTY(QString problemFix MEMBER m_problemFix NOTIFY changed FINAL)
@@ -317,7 +319,7 @@ class ModelHost : public QObject {
         m_problemDetails, m_loadedPath, m_templateNote, m_templateProblem;
     int m_contextSize = 0, m_trainedContext = 0;
     bool m_completesText = false;
-    qint64 m_weightBytes = 0, m_kvBytes = 0;
+    qint64 m_weightBytes = 0, m_kvBytes = 0, m_expectedBytes = 0, m_residentBefore = 0;
     bool m_startup = false, m_reloadNeeded = false;
     ModelSettings m_settings;
 };
