@@ -7,7 +7,6 @@ A small LLaMA, Mistral and Falcon, each as it is and quantized, from a gated rep
 """
 
 import glob
-import hashlib
 import json
 import os
 import shutil
@@ -15,29 +14,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 import unittest
+
+from hub import PATIENCE, TOKEN, Hub, Lines, environment, files_below, sha256_of, wait_for
 
 CLI, SIMULATOR, WRITE_CHECKPOINTS = sys.argv[1:4]
 FAMILIES = ("llama", "mistral", "falcon")
-TOKEN = "hf_member"  # whom the simulator lets in
-PATIENCE = 120  # seconds, of a test that hangs
 PULLED = ("config.json", "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "model.safetensors.index.json",
           "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
-
-
-def sha256_of(path):
-    with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
-
-
-def wait_for(condition, what):
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"never came: {what}")
-        time.sleep(0.002)
 
 
 def command_lines():
@@ -63,55 +47,6 @@ def children_of(pid):
     return found
 
 
-class Lines:
-    """What a stream says, read beside the test."""
-
-    def __init__(self, stream):
-        self.text = ""
-        self._thread = threading.Thread(target=self._read, args=(stream,), daemon=True)
-        self._thread.start()
-
-    def _read(self, stream):
-        for line in stream:
-            self.text += line
-
-    def whole(self):
-        self._thread.join(PATIENCE)
-        return self.text
-
-
-class Hub:
-    """The simulated Hub as a process, which can go away and come back at its address."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.port = "0"
-        self.requests = []
-        self.process = None
-
-    def start(self, *faults):
-        words = [SIMULATOR, "org/tiny", self.folder, "--gated", "manual", "--port", self.port]
-        for fault in faults:
-            words += ["--fault", fault]
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.endpoint = self.process.stdout.readline().strip()
-        self.port = self.endpoint.rsplit(":", 1)[1]
-        self._lines = Lines(self.process.stdout)
-
-    def end(self):
-        """As sudden as a cable that is pulled; its requests are kept."""
-        if self.process is None:
-            return []
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        said = [json.loads(line) for line in self._lines.whole().splitlines()]
-        self.process.stdout.close()
-        self.process = None
-        self.requests += said
-        return said
-
-
 @unittest.skipUnless(os.path.isdir("/proc/self"), "there is no /proc here")
 class Pull(unittest.TestCase):
     @classmethod
@@ -130,22 +65,15 @@ class Pull(unittest.TestCase):
         self.source = os.path.join(self.checkpoints.name, family)
         self.shards = {os.path.basename(path): sha256_of(path) for path in glob.glob(self.source + "/*.safetensors")}
         self.assertEqual(len(self.shards), 2)
-        self.hub = Hub(self.source)
+        self.hub = Hub(SIMULATOR, self.source)
         self.addCleanup(self.hub.end)
         self.said = []
         self.pulling = None
         self.addCleanup(lambda: self.pulling and self.pulling.kill())
 
-    def environment(self):
-        kept = {name: value for name, value in os.environ.items()
-                if not name.startswith("HF_") and not name.lower().endswith("_proxy")}
-        kept.update(EDGECHAT_HOME=self.home, EDGECHAT_KEYRING="0", HF_HOME=self.home + "-hf", HF_TOKEN=TOKEN,
-                    EDGECHAT_TOKEN_HOST=self.hub.endpoint.split("//")[1], QT_LOGGING_RULES="*=true")
-        return kept
-
     def start_pull(self, *more):
         words = [CLI, "pull", "org/tiny", "--endpoint", self.hub.endpoint, "--progress", "json", "--json", *more]
-        self.pulling = subprocess.Popen(words, env=self.environment(), stdin=subprocess.DEVNULL,
+        self.pulling = subprocess.Popen(words, env=environment(self.hub, self.home), stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.output, self.errors = Lines(self.pulling.stdout), Lines(self.pulling.stderr)
 
@@ -165,14 +93,13 @@ class Pull(unittest.TestCase):
         self.expect_nothing_that_looks_finished()
 
     def run_cli(self, *words):
-        done = subprocess.run([CLI, *words, "--json"], env=self.environment(), capture_output=True, text=True,
+        done = subprocess.run([CLI, *words, "--json"], env=environment(self.hub, self.home), capture_output=True, text=True,
                               timeout=PATIENCE)
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout)
 
     def files_below(self, folder):
-        return [os.path.join(parent, name) for parent, _, names in os.walk(os.path.join(self.home, folder))
-                for name in names]
+        return files_below(os.path.join(self.home, folder))
 
     def partial_bytes(self):
         """Bytes of each shard that are on the disk: all of those that are complete."""
