@@ -7,6 +7,7 @@ Runs in a mount namespace of its own, where it may mount a small tmpfs; ends wit
 not let it. Needs no rights.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -40,9 +41,17 @@ class DiskFull(unittest.TestCase):
 
     def fill(self, spare=0):
         """Leaves `spare` bytes of the disk."""
-        state = os.statvfs(self.disk)
         with open(self.ballast, "wb") as file:
-            os.posix_fallocate(file.fileno(), 0, state.f_bavail * state.f_frsize - spare)
+            while True:
+                state = os.statvfs(self.disk)
+                more = state.f_bavail * state.f_frsize - spare
+                if more <= 0:
+                    return
+                try:
+                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, more)
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:  # else somebody wrote in between
+                        raise
 
     def pull(self, *more, until=None):
         """Pulls; where `until` is given the disk fills up as soon as stderr holds it."""
@@ -133,7 +142,8 @@ def enter_namespace():
     unshare = shutil.which("unshare")
     words = [unshare or "unshare", "--user", "--map-root-user", "--mount"]
     with tempfile.TemporaryDirectory() as folder:
-        tried = unshare and subprocess.run([*words, "mount", "-t", "tmpfs", "none", folder], capture_output=True, text=True)
+        mount = [*words, "mount", "-t", "tmpfs", "none", folder]
+        tried = unshare and subprocess.run(mount, capture_output=True, text=True)
     if not tried or tried.returncode != 0:
         print("skipped: no file system can be mounted here:", tried.stderr.strip() if tried else "unshare is missing")
         sys.exit(77)

@@ -93,8 +93,8 @@ class Pull(unittest.TestCase):
         self.expect_nothing_that_looks_finished()
 
     def run_cli(self, *words):
-        done = subprocess.run([CLI, *words, "--json"], env=environment(self.hub, self.home), capture_output=True, text=True,
-                              timeout=PATIENCE)
+        done = subprocess.run([CLI, *words, "--json"], env=environment(self.hub, self.home), capture_output=True,
+                              text=True, timeout=PATIENCE)
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout)
 
