@@ -26,7 +26,8 @@ struct TransferRequest {
 /// that the next Transfer for the same file, in this process or a later one, asks only for the rest: after a
 /// connection that was closed not a byte is fetched twice, after a reset, a pause or a kill what was under
 /// way (kReadBufferBytes and the kernel's buffers), after a restart of the machine up to
-/// PartialFile::kSyncBytes.
+/// PartialFile::kSyncBytes. When a connection closes early, Qt now and then asks once more by itself: what
+/// comes of that, or what had come just before, is under way as well.
 ///
 /// Lives in the session's thread, whose event loop the signals come from; none but progressed() comes from
 /// within a call. In a slot of its own, delete it with deleteLater().

@@ -32,6 +32,7 @@ int main(int count, char** arguments) {
         {"config", writeConfigSeeds},
         {"report", writeReportSeeds},
         {"hub", writeHubSeeds},
+        {"models", writeModelsSeeds},
     };
     for (const auto& [subject, write] : subjects) {
         const std::filesystem::path folder = std::filesystem::path(arguments[1]) / subject;

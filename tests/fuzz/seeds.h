@@ -21,6 +21,10 @@ bool writeReportSeeds(const std::filesystem::path& folder);
 /// The first byte says what it is: i for a repository, t for a listing, h for header fields.
 bool writeHubSeeds(const std::filesystem::path& folder);
 
+/// The first byte says what it is: l for a link, f for a list of files, p and q for a configuration, c for a
+/// catalog, anything else for what a quantizer says.
+bool writeModelsSeeds(const std::filesystem::path& folder);
+
 /// One seed.
 bool writeSeed(const std::filesystem::path& path, const std::string& content);
 

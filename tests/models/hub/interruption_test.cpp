@@ -1,7 +1,10 @@
-// One file through many breaks at random places: EDGECHAT_INTERRUPTIONS sets how many (200), EDGECHAT_SEED
+// One file through many breaks at random places: EDGECHAT_INTERRUPTIONS sets how many (1000), EDGECHAT_SEED
 // which (printed).
 #include <QRandomGenerator>
+#include <algorithm>
 #include <functional>
+#include <map>
+#include <vector>
 
 #include "tests/models/hub/fixture.h"
 
@@ -9,15 +12,30 @@ using namespace edgechat::testing;
 
 namespace {
 
-constexpr qint64 kFileBytes = qint64{24} << 20;
-// What a reset, a pause or an end of the process may cost: the client's own buffers and the kernel's of both
-// sides.
+constexpr qint64 kFileBytes = qint64{16} << 20;
+// What a reset, a pause or an end of the process may cost, and nothing else: the client's own buffers and the
+// kernel's of both sides.
 constexpr qint64 kOverlapBytes = 2 * edgechat::models::hub::kReadBufferBytes + (qint64{4} << 20);
 const QString kName = QStringLiteral("model-00001-of-00002.safetensors");
 
 int fromEnvironment(const char* name, int fallback) {
     const int value = qEnvironmentVariableIntValue(name);
     return value > 0 ? value : fallback;
+}
+
+/// Which requests are Qt's own. It asks once more when a connection closes early, and may then throw away
+/// what had come, or what comes. The client goes by way of the Hub each time.
+std::vector<bool> findQtsOwn(const QList<RecordedRequest>& requests) {
+    std::map<QByteArray, int> sent;  // by the Hub to the other host, by range
+    std::vector<bool> own;
+    for (const RecordedRequest& one : requests) {
+        int& count = sent[one.range];
+        const bool body = one.method == "GET" && one.server == "cdn";
+        own.push_back(body && count == 0);
+        if (one.method == "GET" && one.server == "hub") count++;
+        if (body && count > 0) count--;
+    }
+    return own;
 }
 
 }  // namespace
@@ -27,20 +45,24 @@ class InterruptionTest : public QObject {
 
   private Q_SLOTS:
     void randomBreaksEndWithTheRightFile() {
-        const int breaks = fromEnvironment("EDGECHAT_INTERRUPTIONS", 200);
+        const int breaks = fromEnvironment("EDGECHAT_INTERRUPTIONS", 1000);
         const quint32 seed = static_cast<quint32>(fromEnvironment("EDGECHAT_SEED", 20250301));
         qInfo("%d breaks, seed %u", breaks, seed);
         QRandomGenerator random(seed);
         HubFixture fixture;
-        fixture.settings.times.idle = 2'000;
+        fixture.settings.times.idle = 1'000;
         fixture.settings.times.attempts = 1000;
         fixture.repository().files[kName] = {someBytes(kFileBytes, seed), true};
         const hub::TransferRequest request = fixture.request(kName);
         const QByteArray path = "xet/" + request.identity.sha256;
-        const qint64 step = 2 * kFileBytes / breaks;  // on average the file is whole after all breaks
+        const qint64 step = kFileBytes / breaks;  // so that the file is not whole before all breaks have been
 
         int done = 0, network = 0, pauses = 0, processes = 0;
-        qint64 allowedOverlap = 0;
+        struct Break {
+            qsizetype before = 0;  ///< requests that were over when it was chosen
+            qint64 overlap = 0;    ///< bytes that it may cost
+        };
+        std::vector<Break> chosen;
         qint64 breakAt = -1;  // bytes on disk at which the person or the process breaks off
         bool isPause = false;
         Ended ended;
@@ -49,25 +71,34 @@ class InterruptionTest : public QObject {
         const auto scriptNext = [&] {
             fixture.server().clearScript();
             breakAt = -1;
+            chosen.push_back({fixture.server().requests().size(), 0});
             if (done == breaks) return;
             done++;
             const qint64 after = random.bounded(static_cast<int>(step));
             const int kind = static_cast<int>(random.bounded(8));
             if (kind >= 5) {
+                chosen.back().overlap = kOverlapBytes;
                 breakAt = (transfer ? transfer->done() : 0) + after;
                 isPause = kind == 5;
-                return;
+                // Now and then at full speed, with all buffers full.
+                if (done % 50 == 0) return;
+                Fault slow;
+                slow.kind = Fault::Kind::slow;
+                slow.path = path;
+                slow.bytes = step / 4 + 1;
+                return fixture.server().script(slow);
             }
             const Fault::Kind kinds[] = {Fault::Kind::cut, Fault::Kind::reset, Fault::Kind::cut,
                                          Fault::Kind::status, Fault::Kind::wrongRange};
             Fault fault;
             // Silence takes its time, so it is rare.
-            fault.kind = done % 50 == 0 ? Fault::Kind::stall : kinds[kind];
+            fault.kind = done % 100 == 0 ? Fault::Kind::stall : kinds[kind];
             fault.path = path;
             fault.method = "GET";
             fault.status = 503;
             fault.bytes = after + 1;
-            if (fault.kind == Fault::Kind::reset) allowedOverlap += kOverlapBytes;
+            fault.times = -1;  // Qt's own second attempt meets it, too
+            if (fault.kind == Fault::Kind::reset) chosen.back().overlap = kOverlapBytes;
             fixture.server().script(fault);
             network++;
         };
@@ -75,7 +106,6 @@ class InterruptionTest : public QObject {
         const auto onProgress = [&] {
             if (breakAt < 0 || transfer->done() < breakAt || transfer->done() == kFileBytes) return;
             breakAt = -1;
-            allowedOverlap += kOverlapBytes;
             QTimer::singleShot(0, &fixture.session(), [&] {
                 if (ended.over()) return;
                 if (!isPause) return startProcess();
@@ -99,25 +129,41 @@ class InterruptionTest : public QObject {
         };
         startProcess();
         // Hundreds of connections: on a busy machine they take their time.
-        QVERIFY(QTest::qWaitFor([&ended] { return ended.over(); }, 10 * kPatience));
+        QVERIFY(runUntil([&ended] { return ended.over(); }, 10 * kPatience));
         QVERIFY2(ended.finished, qPrintable(ended.why()));
         QCOMPARE(ended.sha256, request.identity.sha256);
         QCOMPARE(sha256Of(contentOf(request.target)), request.identity.sha256);
         qInfo("%d breaks: %d of the network, %d pauses, %d new processes", done, network, pauses, processes);
 
         // What came after a break begins where the bytes on the disk end: by the requests themselves.
-        qint64 wasted = 0, end = 0;
-        for (const RecordedRequest& one : fixture.server().requests()) {
+        const QList<RecordedRequest>& requests = fixture.server().requests();
+        qint64 wasted = 0, most = 0, end = 0, allowed = 0;
+        const std::vector<bool> own = findQtsOwn(requests);
+        const auto qtsOwn = static_cast<int>(std::count(own.begin(), own.end(), true));
+        auto next = chosen.begin();
+        for (qsizetype i = 0; i < requests.size(); i++) {
+            // The breaks before this request; what they may cost is spent by the next one that brings bytes.
+            for (; next != chosen.end() && next->before <= i; ++next)
+                if (next != chosen.begin()) allowed = std::max(allowed, std::prev(next)->overlap);
+            const RecordedRequest& one = requests[i];
             if (one.method != "GET" || one.server != "cdn" || one.status > 206) continue;
+            const bool isOwn = own[static_cast<size_t>(i)];
+            if (isOwn) allowed = kOverlapBytes;
             const qint64 first = one.range.isEmpty() ? 0 : one.range.mid(6).chopped(1).toLongLong();
             QVERIFY2(first <= end, "a hole");
+            QVERIFY2(end - first <= allowed,
+                     qPrintable(QStringLiteral("%1 bytes came twice").arg(end - first)));
             if (one.first != first) continue;  // a wrong range, of which nothing is taken
             wasted += end - first;
-            end = first + one.sent;
+            most = std::max(most, end - first);
+            end = isOwn ? std::max(end, first + one.sent) : first + one.sent;
+            allowed = isOwn ? kOverlapBytes : 0;
         }
-        qInfo("%lld bytes of %lld were fetched twice", static_cast<long long>(wasted),
-              static_cast<long long>(kFileBytes));
-        QVERIFY(wasted <= allowedOverlap);
+        qInfo("%lld bytes of %lld were fetched twice, at most %lld after one break, Qt repeated %d requests",
+              static_cast<long long>(wasted), static_cast<long long>(kFileBytes),
+              static_cast<long long>(most), qtsOwn);
+        QCOMPARE(done, breaks);
+        QVERIFY2(qtsOwn < breaks / 4, "most requests are the client's own");
         QVERIFY(network > breaks / 4 && pauses > breaks / 20 && processes > breaks / 20);
     }
 
@@ -136,8 +182,13 @@ class InterruptionTest : public QObject {
         }
         const Ended ended = fixture.transfer(request);
         QVERIFY2(ended.finished, qPrintable(ended.why()));
-        QCOMPARE(ended.retries, 40);
-        QCOMPARE(fixture.fetched("xet"), 3'000'000);
+        const std::vector<bool> own = findQtsOwn(fixture.server().requests());
+        const auto qtsOwn = static_cast<int>(std::count(own.begin(), own.end(), true));
+        // Every attempt was broken off before byte 100,000, so that is what one of Qt's can cost twice.
+        const qint64 overlap = 2 * 100'000 * qtsOwn;
+        QVERIFY(ended.retries <= 40 && ended.retries + qtsOwn >= 40);
+        const qint64 twice = fixture.fetched("xet") - 3'000'000;
+        QVERIFY2(twice >= 0 && twice <= overlap, qPrintable(QString::number(twice)));
     }
 };
 

@@ -64,6 +64,34 @@ class TokenTest : public QObject {
         }
     }
 
+    /// Built with QtKeychain or without it: where no keyring answers, the file holds the token.
+    void whereNoKeyringAnswersTheFileHoldsIt() {
+        const QByteArray keyring = qgetenv("EDGECHAT_KEYRING");
+        qunsetenv("EDGECHAT_KEYRING");
+        qputenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=" + path("no-bus").toLocal8Bit());
+        const TokenStore asking(path("config"));
+        qputenv("EDGECHAT_KEYRING", keyring);
+        const QString hub = QStringLiteral("huggingface.co");
+        std::optional<Result<void>> written;
+        asking.write(hub, *Token::from("hf_one"), [&written](const Result<void>& done) { written = done; });
+        QVERIFY(QTest::qWaitFor([&written] { return written.has_value(); }));
+        QVERIFY2(*written, *written ? "" : written->error().message().c_str());
+        struct stat status {};
+        QCOMPARE(::stat(QFile::encodeName(path("config/hub-token.json")).constData(), &status), 0);
+        QCOMPARE(status.st_mode & 0777u, 0600u);
+        for (const QByteArray& expected : {QByteArray("Bearer hf_one"), QByteArray("Bearer ")}) {
+            std::optional<Result<Token>> token;
+            asking.read(hub, [&token](const Result<Token>& read) { token = read; });
+            QVERIFY(QTest::qWaitFor([&token] { return token.has_value(); }));
+            QVERIFY(bool(*token));
+            QCOMPARE((*token)->bearer(), expected);
+            written.reset();
+            asking.write(hub, Token(), [&written](const Result<void>& done) { written = done; });
+            QVERIFY(QTest::qWaitFor([&written] { return written.has_value(); }));
+            QVERIFY(bool(*written));
+        }
+    }
+
     void aFolderThatCannotBeMadeIsAnErrorWithoutTheToken() {
         writeFile(path("config"), "a file");
         std::optional<Result<void>> done;

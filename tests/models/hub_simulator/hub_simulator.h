@@ -21,7 +21,7 @@ struct RecordedRequest {
     QByteArray server;        ///< "hub" or "cdn"
     QByteArray host;          ///< the Host field
     QByteArray range;         ///< the Range field
-    bool authorized = false;  ///< an Authorization field came
+    bool authorized = false;  ///< an Authorization field came, or a token of setTokens() anywhere else
     int status = 0;
     qint64 first = 0;  ///< first byte of the body in the file
     qint64 sent = 0;   ///< bytes of the body
@@ -35,7 +35,8 @@ class HubSimulator : public QObject {
     explicit HubSimulator(QObject* parent = nullptr);
 
     /// Both servers, at ports that are free.
-    bool listen();
+    /// @param port  of the Hub, as a Hub that comes back has its old one; 0: a free one
+    bool listen(quint16 port = 0);
     QString endpoint() const;  ///< "http://127.0.0.1:<port>"
     quint16 cdnPort() const { return m_cdn.serverPort(); }
 
@@ -60,6 +61,7 @@ class HubSimulator : public QObject {
 
   private:
     void onConnection(QTcpServer& server, const QByteArray& name);
+    bool holdsToken(const HttpRequest& request) const;
     HttpAnswer answer(const HttpRequest& request, RecordedRequest& record);
     HttpAnswer hubAnswer(const HttpRequest& request, const QString& path, const QString& query);
     HttpAnswer tree(const SimulatedRepository& repository, const QString& query, const QString& path) const;

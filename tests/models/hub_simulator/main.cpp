@@ -1,5 +1,5 @@
 // The simulated Hub as a program: hub_simulator ORG/NAME FOLDER [--lfs-above BYTES] [--gated auto|manual]
-// [--page-size N] [--relative-redirect] [--fault "KIND FIELD=VALUE ..."]...
+// [--page-size N] [--relative-redirect] [--port N] [--fault "KIND FIELD=VALUE ..."]...
 // Its first line is the endpoint's address; a line of JSON for every request follows. Ends with its stdin.
 #include <QCommandLineParser>
 #include <QCoreApplication>
@@ -59,6 +59,7 @@ int main(int count, char** arguments) {
          {QStringLiteral("gated"), QString(), QStringLiteral("kind")},
          {QStringLiteral("page-size"), QString(), QStringLiteral("entries"), QStringLiteral("1000")},
          {QStringLiteral("relative-redirect"), QString()},
+         {QStringLiteral("port"), QString(), QStringLiteral("number"), QStringLiteral("0")},
          {QStringLiteral("fault"), QString(), QStringLiteral("fault")}});
     words.process(application);
     const QStringList operands = words.positionalArguments();
@@ -83,7 +84,10 @@ int main(int count, char** arguments) {
         }
         hub.script(*fault);
     }
-    if (!hub.listen()) return 1;
+    if (!hub.listen(static_cast<quint16>(words.value(QStringLiteral("port")).toUInt()))) {
+        std::fputs("hub_simulator: no port\n", stderr);
+        return 1;
+    }
     QObject::connect(&hub, &HubSimulator::requested,
                      [](const RecordedRequest& request) { say(lineOf(request)); });
     say(hub.endpoint().toLatin1());

@@ -165,6 +165,26 @@ class TableTest : public QObject {
         QVERIFY(jobs->jobs()->empty());
     }
 
+    /// All rows can still be read; the pages that the file calls free are not there, and the next rows would
+    /// go to them.
+    void whatOnlySqlitesOwnCheckFindsIsDamage() {
+        {
+            Job job = someJob();
+            QVERIFY(table()->add(job));
+        }
+        QFile damaged(file());
+        QVERIFY(damaged.open(QIODevice::ReadWrite));
+        // SQLite's file format 1.3: bytes 36 to 39 of the header are the number of free pages.
+        QVERIFY(damaged.seek(36));
+        QCOMPARE(damaged.peek(4), QByteArray(4, '\0'));
+        QCOMPARE(damaged.write(QByteArray("\0\0\0\x05", 4)), 4);
+        damaged.close();
+        const auto jobs = table();
+        QVERIFY(jobs);
+        QVERIFY2(jobs->notice().contains(QStringLiteral("damaged")), qPrintable(jobs->notice()));
+        QVERIFY(jobs->jobs()->empty());
+    }
+
     void otherTablesUnderTheRightVersionAreDamage() {
         write({});
         run(QStringLiteral("CREATE TABLE others (id INTEGER)"));
