@@ -138,6 +138,7 @@ Result<Journal> Journal::load(const std::filesystem::path& file) {
         }
         return journal;
     }
+    if (!written->is_array()) return noJournal(file, "something else");
     for (const json& part : *written) {
         if (!part.is_string()) return noJournal(file, "something else");
         journal.written.insert(part.get<std::string>());

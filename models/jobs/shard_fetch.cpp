@@ -92,7 +92,7 @@ void ShardFetch::nextHeader() {
 }
 
 void ShardFetch::askHeader(const hub::SelectedFile& shard, qint64 bytes) {
-    m_client.beginning(m_request.repository, m_request.commit, shard.file, std::min(bytes, shard.file.bytes),
+    m_client.beginning(m_request.repository, m_request.commit, shard.file, std::min<qint64>(bytes, shard.file.bytes),
                        [this, shard](const hub::Outcome<QByteArray>& beginning) {
                            if (!beginning) return fail(jobFailure(beginning.failure()));
                            onHeader(shard, *beginning);
