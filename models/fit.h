@@ -32,18 +32,21 @@ MemoryFit memoryFit(const PlannedModel& model, int context, inference::KvKind kv
 
 /// Bytes on the disk while a model is fetched and quantized.
 struct DiskFit {
-    uint64_t source = 0;
+    uint64_t source = 0;  ///< still to be fetched
+    uint64_t fetched = 0;
     uint64_t output = 0;  ///< of the quantized checkpoint, 0 without one
     uint64_t work = 0;    ///< the quantizer's journal and hidden states
-    uint64_t sourceAtOnce =
-        0;  ///< of the source, where each of its files goes when it has been used; 0: none can
+    /// Of the source, where each of its files goes when it has been used; 0: none can.
+    uint64_t sourceAtOnce = 0;
     uint64_t available = 0;  ///< free now; 0: unknown
 
     /// With the source and the result side by side.
     uint64_t plain() const { return source + output + work; }
-    /// With one file of the source after the other, where that saves something.
+    /// With one file of the source after the other, where that saves something. What is there of more files
+    /// makes way.
     uint64_t least() const {
-        return sourceAtOnce == 0 ? plain() : std::min(plain(), sourceAtOnce + output + work);
+        const uint64_t whole = sourceAtOnce + output + work;
+        return sourceAtOnce == 0 ? plain() : std::min(plain(), whole - std::min(whole, fetched));
     }
     /// Whether the files have to come one after the other.
     bool fileByFile() const { return available > 0 && available < plain() && least() < plain(); }

@@ -7,6 +7,7 @@
 
 #include "models/jobs/fetch_plan.h"
 #include "models/store_files.h"
+#include "quant/output/output_file.h"
 #include "quant/source_shards.h"
 
 namespace edgechat::models::jobs {
@@ -92,7 +93,8 @@ void ShardFetch::nextHeader() {
 }
 
 void ShardFetch::askHeader(const hub::SelectedFile& shard, qint64 bytes) {
-    m_client.beginning(m_request.repository, m_request.commit, shard.file, std::min<qint64>(bytes, shard.file.bytes),
+    m_client.beginning(m_request.repository, m_request.commit, shard.file,
+                       std::min<qint64>(bytes, shard.file.bytes),
                        [this, shard](const hub::Outcome<QByteArray>& beginning) {
                            if (!beginning) return fail(jobFailure(beginning.failure()));
                            onHeader(shard, *beginning);
@@ -113,10 +115,9 @@ void ShardFetch::onHeader(const hub::SelectedFile& shard, const QByteArray& begi
     const auto wanted = static_cast<qint64>(*bytes);
     if (wanted > shard.file.bytes) return fail({Problem::badModel, wrong});
     if (wanted > beginning.size()) return askHeader(shard, wanted);
-    if (const Result<void> written =
-            writeDurably(headerOf(pathOf(shard)), beginning.left(static_cast<int>(wanted)));
-        !written)
-        return fail(jobFailure(hub::fileFailure(written.error())));
+    const Result<void> written = quant::writeWholeFile(native(headerOf(pathOf(shard))),
+                                                       {beginning.constData(), static_cast<size_t>(wanted)});
+    if (!written) return fail(jobFailure(hub::fileFailure(written.error())));
     later(&ShardFetch::nextHeader);
 }
 

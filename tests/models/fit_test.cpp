@@ -239,6 +239,8 @@ TEST(Fit, diskHoldsSourceAndResultOrAFileAtATime) {
     EXPECT_EQ(diskFit(model, 0).needed(), 18'300u) << "nothing is known of the disk";
     EXPECT_EQ(diskFit(model, 0, 10'000).needed(), 8'300u) << "what is here is not fetched again";
     EXPECT_EQ(diskFit(model, 0, 20'000).source, 0u);
+    EXPECT_TRUE(diskFit(model, 300, 9'000).fits()) << "4,000 go and 4,000 come";
+    EXPECT_FALSE(diskFit(model, 299, 9'000).fits());
     model.sourceAtOnce = 0;
     EXPECT_FALSE(diskFit(model, 18'299).fits()) << "one file, or no result: nothing can be deleted";
 }
