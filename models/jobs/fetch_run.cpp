@@ -39,7 +39,8 @@ void FetchRun::onPlanned(const PlannedModel& plan) {
     const uint64_t available = m_freeBytes(m_folder);
     const uint64_t usable =
         available > kSpareBytes ? available - kSpareBytes : std::min<uint64_t>(available, 1);
-    const DiskFit fit = diskFit(plan, usable, folderBytes(m_folder));
+    // With what an earlier try quantized, where it has to begin its download anew.
+    const DiskFit fit = diskFit(plan, usable, folderBytes(m_jobFolder));
     m_byShards = plan.quantizes && !m_plan.shards().empty() && (isByShards(m_folder) || fit.fileByFile());
     const QString meaning =
         fit.output > 0

@@ -164,15 +164,13 @@ void ShardFetch::advance() {
     }
     if (Result<void> apart = quant::takeApart(**source, parts.front(), next); !apart)
         return fail(jobFailure(hub::fileFailure(apart.error())));
-    if (missing.empty()) return end();
-
     QStringList kept = m_request.companions;
     m_done = 0;
     for (const Shard& shard : (*source)->shards()) {
         const QString name = QString::fromStdString(shard.name);
         kept << headerOf(name) << name + QStringLiteral(".rest");
         if (shard.name == next)
-            kept << name + QStringLiteral(".partial") << name + QStringLiteral(".partial.json");
+            kept << name << name + QStringLiteral(".partial") << name + QStringLiteral(".partial.json");
         const bool isToCome = std::any_of(parts.begin(), parts.end(), [&](const quant::SourcePart& part) {
             return std::any_of(shard.tensors.begin(), shard.tensors.end(), [&](const auto& tensor) {
                 return part.tensors.count(tensor.name) > 0 && !tensor.here;
@@ -181,6 +179,7 @@ void ShardFetch::advance() {
         if (!isToCome) m_done += shard.bytes;
     }
     removeOthers(m_source, kept);
+    if (missing.empty()) return end();
     fetch({QString::fromStdString(next)}, &ShardFetch::advance);
 }
 
