@@ -43,7 +43,8 @@ DiskFit diskFit(const PlannedModel& model, uint64_t available, uint64_t fetched)
     fit.source = model.sourceBytes - std::min(fetched, model.sourceBytes);
     fit.output = model.outputBytes;
     fit.work = model.workBytes;
-    fit.largest = std::min(model.largestFile, fit.source);
+    fit.fetched = fetched;
+    fit.sourceAtOnce = model.sourceAtOnce;
     fit.available = available;
     return fit;
 }

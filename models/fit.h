@@ -1,6 +1,7 @@
 // Whether a model will fit, before any of it is fetched: memory at each context, and the disk.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "inference/model/memory_plan.h"
@@ -31,17 +32,26 @@ MemoryFit memoryFit(const PlannedModel& model, int context, inference::KvKind kv
 
 /// Bytes on the disk while a model is fetched and quantized.
 struct DiskFit {
-    uint64_t source = 0;
-    uint64_t output = 0;     ///< of the quantized checkpoint, 0 without one
-    uint64_t work = 0;       ///< the quantizer's journal and hidden states
-    uint64_t largest = 0;    ///< file of the source
-    uint64_t available = 0;  ///< free now
+    uint64_t source = 0;  ///< still to be fetched
+    uint64_t fetched = 0;
+    uint64_t output = 0;  ///< of the quantized checkpoint, 0 without one
+    uint64_t work = 0;    ///< the quantizer's journal and hidden states
+    /// Of the source, where each of its files goes when it has been used; 0: none can.
+    uint64_t sourceAtOnce = 0;
+    uint64_t available = 0;  ///< free now; 0: unknown
 
-    uint64_t needed() const { return source + output + work; }
-    /// Where each file of the source is deleted when it has been used.
-    uint64_t leastNeeded() const { return output > 0 ? largest + output + work : needed(); }
+    /// With the source and the result side by side.
+    uint64_t plain() const { return source + output + work; }
+    /// With one file of the source after the other, where that saves something. What is there of more files
+    /// makes way.
+    uint64_t least() const {
+        const uint64_t whole = sourceAtOnce + output + work;
+        return sourceAtOnce == 0 ? plain() : std::min(plain(), whole - std::min(whole, fetched));
+    }
+    /// Whether the files have to come one after the other.
+    bool fileByFile() const { return available > 0 && available < plain() && least() < plain(); }
+    uint64_t needed() const { return fileByFile() ? least() : plain(); }
     bool fits() const { return needed() <= available; }
-    bool fitsFileByFile() const { return leastNeeded() <= available; }
 };
 
 /// @param available  bytes that are free now on the store's disk: freeDiskBytes()

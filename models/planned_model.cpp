@@ -172,6 +172,30 @@ Result<void> planQuantized(const HfConfig& config, const quant::Recipe& recipe, 
     return {};
 }
 
+/// The largest shard, what a layer in two shards keeps of the one before it, and the small files.
+uint64_t bytesAtOnce(const ModelFiles& files, const CheckpointContent& source) {
+    constexpr uint64_t kTensorHeaderBytes = 256;  // name, shape and place of a tensor, twice at most
+    if (files.weights.size() < 2) return 0;
+    uint64_t largest = 0, layer = 0;
+    for (const RepositoryFile& file : files.weights) largest = std::max(largest, file.bytes);
+    for (const LayerTensors& tensors : source.tensors.layers) {
+        uint64_t bytes = 0;
+        const auto add = [&bytes](const auto& pair) {
+            bytes += pair.weight.bytes + (pair.bias ? pair.bias->bytes : 0);
+        };
+        for (const LinearTensors* linear :
+             {&tensors.query, &tensors.key, &tensors.value, &tensors.output, &tensors.up, &tensors.down})
+            add(*linear);
+        if (tensors.gate) add(*tensors.gate);
+        if (tensors.mlpNorm) add(*tensors.mlpNorm);
+        add(tensors.attentionNorm);
+        layer = std::max(layer, bytes);
+    }
+    const uint64_t small =
+        files.bytes() - files.weightsBytes() + kTensorHeaderBytes * source.allTensors.size();
+    return largest + layer + small;
+}
+
 Result<nlohmann::json> parse(const QByteArray& text, const std::string& name) {
     return inference::parseJson({text.constData(), static_cast<size_t>(text.size())}, name, kWhat);
 }
@@ -235,8 +259,6 @@ Result<PlannedModel> planModel(const ModelFiles& files, const QByteArray& config
                                const QByteArray& quantConfig, const std::optional<quant::Recipe>& recipe) {
     PlannedModel plan;
     plan.sourceBytes = files.bytes();
-    for (const RepositoryFile& file : files.weights)
-        plan.largestFile = std::max(plan.largestFile, file.bytes);
     if (files.kind == ModelFiles::Kind::gguf) {
         if (Result<void> planned = planGguf(files, config, plan); !planned) return planned.error();
         return plan;
@@ -268,11 +290,13 @@ Result<PlannedModel> planModel(const ModelFiles& files, const QByteArray& config
         if (!content) return content.error();
     }
     for (const std::string& warning : content->warnings) plan.notes << QString::fromStdString(warning);
+    const uint64_t atOnce = sized ? bytesAtOnce(files, *content) : 0;
     const bool quantizes = recipe && scheme->method == QuantizationMethod::none;
     Result<void> planned = quantizes ? planQuantized(*read, *recipe, std::move(*content), found, name, plan)
                                      : planAsItIs(*read, *scheme, std::move(*content), found, name, plan);
     if (!planned) return planned.error();
     if (plan.quantizes) {
+        if (atOnce < plan.sourceBytes) plan.sourceAtOnce = atOnce;
         // Tokenizer and configuration are in both folders.
         for (const RepositoryFile& file : files.companions) plan.outputBytes += file.bytes;
     }

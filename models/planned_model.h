@@ -23,8 +23,10 @@ struct PlannedModel {
     uint64_t otherWeights = 0;
     bool exact = true;  ///< `loaded` and `otherWeights` are what the engine will hold, to the byte
 
-    uint64_t sourceBytes = 0;   ///< of all files to be fetched
-    uint64_t largestFile = 0;   ///< of those
+    uint64_t sourceBytes = 0;  ///< of all files to be fetched
+    /// Most of them that are on the disk at once where each shard goes when the quantizer has used it; 0:
+    /// there is nothing to gain, or no quantization.
+    uint64_t sourceAtOnce = 0;
     bool quantizes = false;     ///< EdgeChat makes another checkpoint of it
     uint64_t outputBytes = 0;   ///< of that checkpoint: weights and companions
     uint64_t workBytes = 0;     ///< of files beside it while it is made

@@ -33,6 +33,11 @@ std::string textOf(const NamedWindows& text) {
     return text.name + ", " + hashOf(ids.data(), ids.size() * sizeof(int));
 }
 
+std::string contentOf(const std::filesystem::path& file) {
+    std::ifstream stream(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(stream), {}};
+}
+
 /// What JSON keeps of a name, which may be any bytes.
 std::string asJson(const std::string& name) {
     return json::parse(json(name).dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
@@ -56,7 +61,14 @@ Identity identityOf(const inference::Checkpoint& source, const Recipe& recipe,
             std::to_string(status.st_size) + " bytes, changed " + std::to_string(status.st_mtim.tv_sec) +
             "." + std::to_string(status.st_mtim.tv_nsec);
     };
-    for (const auto& file : source.files()) addFile(file->path());
+    if (source.shards().empty()) {
+        for (const auto& file : source.files()) addFile(file->path());
+    }
+    for (const inference::Shard& shard : source.shards()) {
+        const std::string header = contentOf(inference::shardHeaderPath(source.path() / shard.name));
+        identity["source file " + shard.name] =
+            std::to_string(shard.bytes) + " bytes, header " + hashOf(header.data(), header.size());
+    }
     if (std::filesystem::is_directory(source.path())) addFile(source.path() / "config.json");
     identity["method"] = methodName(recipe.method);
     identity["group size"] = recipe.groupSize == 0 ? "auto" : std::to_string(recipe.groupSize);
@@ -84,6 +96,7 @@ Result<void> Journal::save(const std::filesystem::path& file) const {
     const json object = {{"version", kVersion},
                          {"identity", identity},
                          {"seconds", seconds},
+                         {"written", written},
                          {"layers", std::move(layerList)}};
     if (Result<void> written =
             writeWholeFile(file, object.dump(1, ' ', false, json::error_handler_t::replace));
@@ -116,6 +129,19 @@ Result<Journal> Journal::load(const std::filesystem::path& file) {
             if (!fromJson(entry, linear)) return noJournal(file, "something else");
             linears.push_back(std::move(linear));
         }
+    }
+    const auto written = object.find("written");
+    if (written == object.end()) {
+        // Before they were counted they had to be there in front of the first layer.
+        if (!journal.layers.empty()) {
+            for (const RestPart part : kRestParts) journal.written.insert(restPartName(part));
+        }
+        return journal;
+    }
+    if (!written->is_array()) return noJournal(file, "something else");
+    for (const json& part : *written) {
+        if (!part.is_string()) return noJournal(file, "something else");
+        journal.written.insert(part.get<std::string>());
     }
     return journal;
 }

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,8 @@ struct NamedWindows {
     const std::string& name;
 };
 
-/// The source's files by name, size and time of change, the recipe, the tokens of the texts.
+/// The source's files by name, size and time of change (by their headers where the files come and go), the
+/// recipe, the tokens of the texts.
 /// @param evaluation  without windows: not wanted
 Identity identityOf(const inference::Checkpoint& source, const Recipe& recipe,
                     const NamedWindows& calibration, const NamedWindows& evaluation);
@@ -34,6 +36,7 @@ Result<void> checkSame(const Identity& began, const Identity& now, const std::fi
 struct Journal {
     Identity identity;
     std::vector<std::vector<LinearReport>> layers;  ///< of the layers that are finished
+    std::set<std::string> written;                  ///< restPartName()s
     double seconds = 0;                             ///< worked on them
 
     /// Replaces the file: after return it is on the disk, before that the old one is.

@@ -15,6 +15,7 @@
 #include "quant/report_file.h"
 #include "quant/result_folder.h"
 #include "quant/smoothquant.h"
+#include "quant/source_shards.h"
 
 namespace edgechat::quant {
 
@@ -102,14 +103,19 @@ class Job {
             CheckpointWriter::create(m_source, m_partial, m_plan.form);
         if (!writer) return writer.error();
         const double before = m_journal.seconds;
-        // First, so that what is wrong with them costs no hours.
-        if (m_journal.layers.empty()) {
-            if (Result<void> rest = writeRest(**writer); !rest) return rest.error();
-        } else if (!(*writer)->resumed()) {
-            std::error_code ignored;
-            for (const fs::path& empty : weightsFiles(m_partial)) fs::remove(empty, ignored);
-            return lostWeights();
+        if (!(*writer)->resumed()) {
+            if (!m_journal.layers.empty()) {
+                std::error_code ignored;
+                for (const fs::path& empty : weightsFiles(m_partial)) fs::remove(empty, ignored);
+                return lostWeights();
+            }
+            if (!m_journal.written.empty()) {
+                m_journal.written.clear();
+                if (Result<void> saved = m_journal.save(m_journalFile); !saved) return saved.error();
+            }
         }
+        // First, so that what is wrong with them costs no hours; those that are not here later.
+        if (Result<void> rest = writeRest(**writer, false); !rest) return rest.error();
         for (int layer = static_cast<int>(m_journal.layers.size()); layer < m_config.layers; ++layer) {
             if (Result<void> done = quantizeLayer(layer, **writer, pool, *product); !done)
                 return done.error();
@@ -119,6 +125,7 @@ class Job {
             for (const Stream stream : streams()) fs::remove(hiddenFile(stream, layer), ignored);
             m_source.dropPageCache();
         }
+        if (Result<void> rest = writeRest(**writer, true); !rest) return rest.error();
         if (!goOn("report")) return interrupted(m_partial);
         QuantizationReport report =
             makeReport((*writer)->outputBytes(), before + secondsSince(begin), *product);
@@ -312,6 +319,10 @@ class Job {
         }
         if (!journal->layers.empty() && weightsBytes(m_partial) != m_plan.outputBytes) return lostWeights();
         m_journal = std::move(*journal);
+        // What a kill behind the last layer's line in the journal left.
+        std::error_code ignored;
+        const int done = static_cast<int>(m_journal.layers.size());
+        for (const Stream stream : streams()) fs::remove(hiddenFile(stream, done - 1), ignored);
         if (!m_journal.layers.empty())
             say("goes on after layer " + std::to_string(m_journal.layers.size()) + " of " +
                 std::to_string(m_config.layers));
@@ -326,11 +337,37 @@ class Job {
         return m_journal.save(m_journalFile);
     }
 
-    Result<void> writeRest(CheckpointWriter& writer) const {
-        Result<void> rest =
-            writer.writeRest([this](uint64_t, uint64_t) { return goOn("embedding and head"); });
-        if (!rest && rest.error().code == ErrorCode::interrupted) return interrupted(m_partial);
-        return rest;
+    /// What is in no layer, as far as it is here and not written yet.
+    /// @param all  nothing may be missing
+    Result<void> writeRest(CheckpointWriter& writer, bool all) {
+        for (const RestPart part : kRestParts) {
+            if (m_journal.written.count(restPartName(part)) > 0) continue;
+            const SourcePart read = restPart(m_source, part);
+            if (all) {
+                if (Result<void> here = checkHere(read); !here) return here;
+            } else if (!missingShards(m_source, read).empty()) {
+                continue;
+            }
+            Result<void> written =
+                writer.writeRestPart(part, [this](uint64_t, uint64_t) { return goOn("embedding and head"); });
+            if (!written && written.error().code == ErrorCode::interrupted) return interrupted(m_partial);
+            if (!written) return written;
+            m_journal.written.insert(restPartName(part));
+            if (Result<void> saved = m_journal.save(m_journalFile); !saved) return saved;
+        }
+        return {};
+    }
+
+    /// Before anything of a part is read.
+    Result<void> checkHere(const SourcePart& part) const {
+        const std::vector<std::string> missing = missingShards(m_source, part);
+        if (missing.empty()) return {};
+        return Error{ErrorCode::badInput,
+                     "cannot go on with the quantization in",
+                     m_partial.string(),
+                     kShardField,
+                     "no " + missing.front() + " for the " + part.name,
+                     "that file in " + m_source.path().string() + "; --resume goes on"};
     }
 
     /// The layers that the journal counts are not there.
@@ -341,6 +378,7 @@ class Job {
     }
 
     Result<void> embed() {
+        if (Result<void> here = checkHere(restPart(m_source, RestPart::embedding)); !here) return here;
         for (const Stream stream : streams()) {
             Result<NewHiddenStates> states = createStream(stream, 0);
             if (!states) return states.error();
@@ -353,6 +391,7 @@ class Job {
 
     Result<void> quantizeLayer(int index, CheckpointWriter& writer, inference::cpu::ThreadPool& pool,
                                DenseProduct& product) {
+        if (Result<void> here = checkHere(layerPart(m_source, index)); !here) return here;
         Result<LayerWeights> layer = readLayer(m_source, index);
         if (!layer) return layer.error();
         if (m_request.recipe.method != Method::smoothquant) {

@@ -35,8 +35,13 @@ struct QuantizeCallbacks {
     std::function<void(const std::string& text)> onMessage;
 };
 
+/// Error::field where the only thing amiss is a shard that is not here.
+constexpr const char* kShardField = "shard";
+
 /// The calling thread does the work. The source stays as it is. Whenever the program was killed,
-/// Start::resume leads to the same bytes.
+/// Start::resume leads to the same bytes. With a source that was opened with Shards::onDemand it goes as far
+/// as the shards that are here allow and ends with an error of field kShardField (source_shards.h says what
+/// is needed); the bytes are the same again.
 /// @return ErrorCode::badInput for a source, text or journal that will not do, and for an output that another
 /// program works on; ErrorCode::doesNotFit for memory and disk
 Result<QuantizationReport> quantize(const inference::Checkpoint& source,

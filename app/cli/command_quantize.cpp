@@ -86,6 +86,10 @@ Result<quant::QuantizeRequest> readRequest(const Arguments& arguments, const Eng
         return usageError("the command quantize", "--restart", "--resume as well", "one of the two");
     if (arguments.has("--resume")) request.start = quant::Start::resume;
     if (arguments.has("--restart")) request.start = quant::Start::restart;
+    if (arguments.has("--shards-on-demand") && arguments.has("--evaluate")) {
+        return usageError("the command quantize", "--evaluate", "--shards-on-demand as well",
+                          "one of the two: the evaluation reads the whole source");
+    }
     const Result<int64_t> limit =
         arguments.integer("--memory-limit", static_cast<int64_t>(quant::kDefaultMemoryLimit), 1, INT64_MAX);
     if (!limit) return limit.error();
@@ -133,7 +137,8 @@ Result<int> run(const Arguments& arguments, Output& output) {
     if (Result<void> texts = readTexts(arguments, *request); !texts) return texts.error();
     const Result<std::filesystem::path> path = modelPath(arguments.operands()[0]);
     if (!path) return path.error();
-    Result<std::unique_ptr<Checkpoint>> source = Checkpoint::open(*path);
+    Result<std::unique_ptr<Checkpoint>> source =
+        Checkpoint::open(*path, arguments.has("--shards-on-demand") ? Shards::onDemand : Shards::all);
     if (!source) return source.error();
     Result<std::unique_ptr<Tokenizer>> tokenizer = makeTokenizer(**source);
     if (!tokenizer) return tokenizer.error();
@@ -179,6 +184,10 @@ Command quantizeCommand() {
         {"--evaluate", "FILE", "measure perplexity and KL divergence from the source on this text"},
         {"--resume", "", "go on with an unfinished quantization"},
         {"--restart", "", "throw an unfinished quantization away"},
+        {"--shards-on-demand", "",
+         "shards of the source may be away as long as their first bytes are in FILE.header; ends with exit "
+         "code "
+         "3 and the field \"shard\" when it needs one, --resume goes on"},
         {"--memory-limit", "BYTES", "resident memory to stay within (2500000000)"},
         {"--without", "LIST", "leave parts of awq out: " + ingredientNames()}};
     std::vector<Option> compute = computeOptions();

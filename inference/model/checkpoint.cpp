@@ -8,10 +8,11 @@
 
 namespace edgechat::inference {
 
-Result<std::unique_ptr<Checkpoint>> Checkpoint::open(const std::filesystem::path& path) {
+Result<std::unique_ptr<Checkpoint>> Checkpoint::open(const std::filesystem::path& path, Shards shards) {
     std::error_code error;
-    Result<CheckpointContent> content =
-        std::filesystem::is_directory(path, error) ? readFolderCheckpoint(path) : readGgufCheckpoint(path);
+    Result<CheckpointContent> content = std::filesystem::is_directory(path, error)
+                                            ? readFolderCheckpoint(path, shards)
+                                            : readGgufCheckpoint(path);
     if (!content) return content.error();
     return std::unique_ptr<Checkpoint>(new Checkpoint(path, std::move(*content)));
 }
@@ -61,6 +62,9 @@ Result<std::vector<float>> Checkpoint::readVector(const TensorInfo& tensor) cons
 
 void Checkpoint::dropPageCache() const {
     for (const auto& file : m_content.files) file->dropPageCache();
+    for (const Shard& shard : m_content.shards) {
+        if (shard.whole) shard.tensors.front().file->dropPageCache();
+    }
 }
 
 }  // namespace edgechat::inference

@@ -11,6 +11,7 @@
 
 #include "inference/model/data_file.h"
 #include "inference/model/model_config.h"
+#include "inference/model/shard_index.h"
 #include "inference/model/tensor.h"
 #include "inference/result.h"
 
@@ -73,6 +74,11 @@ void forEachTensor(const ModelTensors& tensors, const Visit& visit) {
     if (tensors.head) both(*tensors.head);
 }
 
+/// The name in the file: of a view, that of the tensor which it is a part of.
+inline std::string storedName(const TensorInfo& tensor) {
+    return tensor.name.substr(0, tensor.name.find(" ("));
+}
+
 /// What a vocabulary entry is, numbered as GGUF's tokenizer.ggml.token_type.
 enum class TokenType { normal = 1, unknown = 2, control = 3, userDefined = 4, unused = 5, byte = 6 };
 
@@ -99,6 +105,7 @@ struct CheckpointContent {
     std::string chatTemplate;
     std::vector<std::shared_ptr<const DataFile>> files;  ///< those that hold weights
     std::vector<std::string> warnings;  ///< sentences for a person about what was odd and how it was taken
+    std::vector<Shard> shards;          ///< of a folder that was opened with Shards::onDemand
 };
 
 /// An opened checkpoint. Reading is positional, so one object may be read from several threads.
@@ -107,7 +114,9 @@ class Checkpoint {
     /// Opens a GGUF file or a Hugging Face folder and checks everything that can be checked without reading
     /// the weights: every count against the file's size before memory is taken, every shape against the
     /// configuration.
-    static Result<std::unique_ptr<Checkpoint>> open(const std::filesystem::path& path);
+    /// @param shards  whether a folder's shards may be away; their tensors cannot be read then
+    static Result<std::unique_ptr<Checkpoint>> open(const std::filesystem::path& path,
+                                                    Shards shards = Shards::all);
     /// Opens a GGUF file of any architecture, or a folder, for its tokenizer and chat template alone; it may
     /// lack tensors, and config() holds only names.
     static Result<std::unique_ptr<Checkpoint>> openVocabulary(const std::filesystem::path& path);
@@ -129,6 +138,9 @@ class Checkpoint {
     /// Those that hold weights; the first one of a split file first.
     const std::vector<std::shared_ptr<const DataFile>>& files() const { return m_content.files; }
     uint64_t fileBytes() const;  ///< of files() together
+    /// The files of a folder that was opened with Shards::onDemand, as far as they were here then; else
+    /// empty.
+    const std::vector<Shard>& shards() const { return m_content.shards; }
 
     /// Reads rows [firstRow, firstRow + rowCount) of a tensor as its type says into `out` (rowCount *
     /// rowBytes()). Fails when a file was cut short or went away since it was opened, and when a scale or

@@ -19,8 +19,8 @@ Error readError(const std::filesystem::path& path, std::string field, std::strin
 
 }  // namespace
 
-Result<std::shared_ptr<const DataFile>> DataFile::open(const std::filesystem::path& path,
-                                                       const char* expected) {
+Result<std::shared_ptr<DataFile>> DataFile::openFile(const std::filesystem::path& path,
+                                                     const char* expected) {
     // Without O_NONBLOCK a named pipe would hold us until somebody writes to it.
     const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) return readError(path, "", std::strerror(errno), expected);
@@ -32,7 +32,22 @@ Result<std::shared_ptr<const DataFile>> DataFile::open(const std::filesystem::pa
                          expected);
     }
     file->m_bytes = static_cast<uint64_t>(status.st_size);
-    return std::shared_ptr<const DataFile>(std::move(file));
+    return file;
+}
+
+Result<std::shared_ptr<const DataFile>> DataFile::open(const std::filesystem::path& path,
+                                                       const char* expected) {
+    Result<std::shared_ptr<DataFile>> file = openFile(path, expected);
+    if (!file) return file.error();
+    return std::shared_ptr<const DataFile>(std::move(*file));
+}
+
+Result<std::shared_ptr<const DataFile>> DataFile::openBeginning(const std::filesystem::path& path,
+                                                                const char* expected, uint64_t wholeBytes) {
+    Result<std::shared_ptr<DataFile>> file = openFile(path, expected);
+    if (!file) return file.error();
+    (*file)->m_bytes = wholeBytes;
+    return std::shared_ptr<const DataFile>(std::move(*file));
 }
 
 DataFile::~DataFile() {

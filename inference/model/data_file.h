@@ -17,6 +17,10 @@ class DataFile {
     /// @param expected  for the message: "a GGUF file"
     static Result<std::shared_ptr<const DataFile>> open(const std::filesystem::path& path,
                                                         const char* expected);
+    /// The first bytes of a larger file, in a file of their own: bytes() is the size of the whole one, and
+    /// what lies behind its beginning cannot be read.
+    static Result<std::shared_ptr<const DataFile>> openBeginning(const std::filesystem::path& path,
+                                                                 const char* expected, uint64_t wholeBytes);
     ~DataFile();
     DataFile(const DataFile&) = delete;
     DataFile& operator=(const DataFile&) = delete;
@@ -33,6 +37,8 @@ class DataFile {
     void dropPageCache() const;
 
   private:
+    static Result<std::shared_ptr<DataFile>> openFile(const std::filesystem::path& path,
+                                                      const char* expected);
     DataFile(std::filesystem::path path, int file, uint64_t bytes)
         : m_path(std::move(path)), m_file(file), m_bytes(bytes) {}
 

@@ -80,7 +80,7 @@ Result<CheckpointContent> readBesideWeights(const std::filesystem::path& folder)
 
 }  // namespace
 
-Result<CheckpointContent> readFolderCheckpoint(const std::filesystem::path& folder) {
+Result<CheckpointContent> readFolderCheckpoint(const std::filesystem::path& folder, Shards shards) {
     const std::filesystem::path configFile = folder / "config.json";
     if (!isThere(configFile)) return noConfiguration(folder);
     Result<nlohmann::json> json = readJsonFile(configFile, kWhat);
@@ -89,7 +89,7 @@ Result<CheckpointContent> readFolderCheckpoint(const std::filesystem::path& fold
     if (!scheme) return scheme.error();
     Result<HfConfig> config = readHfConfig(*json, configFile.string());
     if (!config) return config.error();
-    Result<StoredWeights> weights = openWeights(folder);
+    Result<StoredWeights> weights = openWeights(folder, shards);
     if (!weights) return weights.error();
 
     Result<CheckpointContent> content = readBesideWeights(folder);
@@ -99,6 +99,7 @@ Result<CheckpointContent> readFolderCheckpoint(const std::filesystem::path& fold
     content->warnings = config->warnings;
     content->warnings.insert(content->warnings.end(), weights->warnings.begin(), weights->warnings.end());
     content->files = weights->files;
+    content->shards = weights->shards;
     if (Result<void> mapped = mapHfTensors(*config, *weights, *scheme, folder.string(), *content); !mapped)
         return mapped.error();
     return content;

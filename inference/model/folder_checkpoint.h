@@ -5,7 +5,8 @@
 
 namespace edgechat::inference {
 
-Result<CheckpointContent> readFolderCheckpoint(const std::filesystem::path& folder);
+Result<CheckpointContent> readFolderCheckpoint(const std::filesystem::path& folder,
+                                               Shards shards = Shards::all);
 /// Names and chat template alone; the folder may lack weights.
 Result<CheckpointContent> readFolderVocabulary(const std::filesystem::path& folder);
 

@@ -101,6 +101,7 @@ LayerTensors mapFalconLayer(const HfConfig& config, const std::string& prefix, H
 // checkpoint known; a sample of their rows tells whether these are, and a difference is worth a warning.
 Result<void> compareTiedHead(const StoredTensor& head, const StoredTensor& embedding,
                              std::vector<std::string>& warnings) {
+    if (!head.here || !embedding.here) return {};
     bool same = head.dtype == embedding.dtype && head.shape == embedding.shape;
     if (same) {
         const uint64_t rows = head.shape[0], width = head.bytes / rows;

@@ -189,21 +189,24 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     std::optional<Error> m_error;
 };
 
+uint64_t lengthOf(std::string_view beginning) {
+    uint64_t bytes = 0;
+    for (size_t i = 8; i-- > 0;) bytes = bytes << 8 | static_cast<unsigned char>(beginning[i]);
+    return bytes;
+}
+
 Result<std::string> readHeader(const DataFile& file) {
     const std::string name = file.path().string();
     if (file.bytes() < 8) {
         return failure(name, "", "a file of " + std::to_string(file.bytes()) + " bytes",
                        "a safetensors file (is the download complete?)");
     }
-    unsigned char head[8];
+    char head[8];
     if (Result<void> read = file.read(0, 8, reinterpret_cast<std::byte*>(head), "header"); !read)
         return read.error();
-    uint64_t bytes = 0;
-    for (int i = 7; i >= 0; --i) bytes = bytes << 8 | head[i];
-    if (bytes > kMostHeaderBytes) {
-        return failure(name, "header length", std::to_string(bytes) + " bytes",
-                       "a safetensors file with a header of at most " + std::to_string(kMostHeaderBytes));
-    }
+    const Result<uint64_t> whole = safetensorsHeaderBytes({head, sizeof head}, name);
+    if (!whole) return whole.error();
+    const uint64_t bytes = *whole - 8;
     if (bytes > file.bytes() - 8) {
         return failure(name, "header length",
                        std::to_string(bytes) + " bytes in a file of " + std::to_string(file.bytes()),
@@ -259,9 +262,17 @@ std::string StoredTensor::label() const {
     return labelOf(name);
 }
 
-Result<std::vector<StoredTensor>> readSafetensors(const std::shared_ptr<const DataFile>& file) {
-    const std::string name = file->path().string();
-    Result<std::string> header = readHeader(*file);
+namespace {
+
+/// What a header says of a whole file.
+struct HeaderContent {
+    std::vector<StoredTensor> tensors;  // without a file
+    uint64_t headerBytes = 0, wholeBytes = 0;
+};
+
+Result<HeaderContent> readContent(const DataFile& file) {
+    const std::string name = file.path().string();
+    Result<std::string> header = readHeader(file);
     if (!header) return header.error();
     HeaderReader reader(name);
     if (!nlohmann::json::sax_parse(*header, &reader)) return *reader.error();
@@ -283,13 +294,52 @@ Result<std::vector<StoredTensor>> readSafetensors(const std::shared_ptr<const Da
         }
         next += tensor.bytes;
         tensor.offset += dataBegin;
+    }
+    return HeaderContent{std::move(tensors), dataBegin, dataBegin + next};
+}
+
+std::vector<StoredTensor> within(std::vector<StoredTensor> tensors,
+                                 const std::shared_ptr<const DataFile>& file, bool here) {
+    for (StoredTensor& tensor : tensors) {
         tensor.file = file;
+        tensor.here = here;
     }
-    if (next != file->bytes() - dataBegin) {
-        return failure(name, "", "a file of " + std::to_string(file->bytes()) + " bytes",
-                       std::to_string(dataBegin + next) + " (is the download complete?)");
+    return tensors;
+}
+
+}  // namespace
+
+Result<std::vector<StoredTensor>> readSafetensors(const std::shared_ptr<const DataFile>& file) {
+    Result<HeaderContent> content = readContent(*file);
+    if (!content) return content.error();
+    if (content->wholeBytes != file->bytes()) {
+        return failure(file->path().string(), "", "a file of " + std::to_string(file->bytes()) + " bytes",
+                       std::to_string(content->wholeBytes) + " (is the download complete?)");
     }
-    return std::move(tensors);
+    return within(std::move(content->tensors), file, true);
+}
+
+Result<std::vector<StoredTensor>> readSafetensorsHeader(const std::filesystem::path& header) {
+    constexpr const char* kExpected = "the header of a safetensors file";
+    const Result<std::shared_ptr<const DataFile>> alone = DataFile::open(header, kExpected);
+    if (!alone) return alone.error();
+    Result<HeaderContent> content = readContent(**alone);
+    if (!content) return content.error();
+    if (content->headerBytes != (*alone)->bytes()) {
+        return failure(header.string(), "", "a file of " + std::to_string((*alone)->bytes()) + " bytes",
+                       "the header's " + std::to_string(content->headerBytes));
+    }
+    const Result<std::shared_ptr<const DataFile>> file =
+        DataFile::openBeginning(header, kExpected, content->wholeBytes);
+    if (!file) return file.error();
+    return within(std::move(content->tensors), *file, false);
+}
+
+Result<uint64_t> safetensorsHeaderBytes(std::string_view beginning, const std::string& fileName) {
+    const uint64_t bytes = lengthOf(beginning);
+    if (bytes <= kMostHeaderBytes) return bytes + 8;
+    return failure(fileName, "header length", std::to_string(bytes) + " bytes",
+                   "a safetensors file with a header of at most " + std::to_string(kMostHeaderBytes));
 }
 
 }  // namespace edgechat::inference

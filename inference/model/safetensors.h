@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "inference/model/data_file.h"
@@ -19,6 +21,7 @@ struct StoredTensor {
     uint64_t offset = 0;  ///< from the file's begin
     uint64_t bytes = 0;
     std::shared_ptr<const DataFile> file;
+    bool here = true;  ///< else `file` holds only the header, and the bytes are not on this disk
 
     std::string shapeText() const;  ///< "[4096, 512]"
     /// "tensor <name>", fit for a message
@@ -29,5 +32,14 @@ struct StoredTensor {
 /// must tile the rest of the file without holes.
 /// @return the tensors in the order of their data
 Result<std::vector<StoredTensor>> readSafetensors(const std::shared_ptr<const DataFile>& file);
+
+/// The same of a header that stands alone, without the bytes of the tensors, none of which are `here`.
+/// bytes() of the tensors' file is the size that the whole file has.
+Result<std::vector<StoredTensor>> readSafetensorsHeader(const std::filesystem::path& header);
+
+/// Bytes of a file's header, with the eight that say its length.
+/// @param beginning  at least eight bytes of the file
+/// @return ErrorCode::badInput for a length that no header has
+Result<uint64_t> safetensorsHeaderBytes(std::string_view beginning, const std::string& fileName);
 
 }  // namespace edgechat::inference

@@ -76,7 +76,49 @@ Result<std::shared_ptr<const DataFile>> openShard(const std::filesystem::path& p
     return DataFile::open(path, "a safetensors file (is the download complete?)");
 }
 
-Result<StoredWeights> openShards(const std::filesystem::path& folder) {
+/// Whether two headers describe the same tensor.
+bool isSame(const StoredTensor& a, const StoredTensor& b) {
+    return a.name == b.name && a.dtype == b.dtype && a.shape == b.shape && a.bytes == b.bytes;
+}
+
+/// A shard as far as it is here.
+Result<Shard> openOnDemand(const std::filesystem::path& path) {
+    Shard shard;
+    shard.name = path.filename().string();
+    Result<std::vector<StoredTensor>> tensors = readSafetensorsHeader(shardHeaderPath(path));
+    if (!tensors) return tensors.error();
+    if (tensors->empty()) return failure(path, "", "a shard without tensors", "at least one");
+    const StoredTensor& last = tensors->back();
+    shard.bytes = last.offset + last.bytes;
+    shard.headerBytes = tensors->front().offset;
+    shard.tensors = std::move(*tensors);
+    std::error_code error;
+    shard.whole = std::filesystem::exists(path, error);
+    const std::filesystem::path place = shard.whole ? path : shardRestPath(path);
+    if (!shard.whole && !std::filesystem::exists(place, error)) return shard;
+    const Result<std::shared_ptr<const DataFile>> file = openShard(place);
+    if (!file) return file.error();
+    const Result<std::vector<StoredTensor>> here = readSafetensors(*file);
+    if (!here) return here.error();
+    std::map<std::string, const StoredTensor*> byName;
+    for (const StoredTensor& tensor : *here) byName.emplace(tensor.name, &tensor);
+    size_t found = 0;
+    for (StoredTensor& tensor : shard.tensors) {
+        const auto place = byName.find(tensor.name);
+        if (place == byName.end()) continue;
+        const StoredTensor& stored = *place->second;
+        if (!isSame(stored, tensor) || (shard.whole && stored.offset != tensor.offset)) break;
+        tensor = stored;
+        ++found;
+    }
+    if (found != here->size() || (shard.whole && found != shard.tensors.size())) {
+        return failure((*file)->path(), "header", "other tensors than in " + shard.name + ".header",
+                       "the same; fetch both again");
+    }
+    return shard;
+}
+
+Result<StoredWeights> openShards(const std::filesystem::path& folder, Shards which) {
     const std::filesystem::path indexPath = folder / kIndex;
     Result<std::string> text =
         readSmallFile(indexPath, kMostIndexBytes, "cannot read the model", "a JSON file");
@@ -89,11 +131,23 @@ Result<StoredWeights> openShards(const std::filesystem::path& folder) {
     StoredWeights weights;
     std::set<std::string> found;
     for (const std::string& shard : shards) {
-        Result<std::shared_ptr<const DataFile>> file = openShard(folder / shard);
-        if (!file) return file.error();
-        Result<std::vector<StoredTensor>> tensors = readSafetensors(*file);
-        if (!tensors) return tensors.error();
-        weights.files.push_back(*file);
+        Result<std::vector<StoredTensor>> tensors = std::vector<StoredTensor>();
+        if (which == Shards::onDemand) {
+            Result<Shard> opened = openOnDemand(folder / shard);
+            if (!opened) return opened.error();
+            tensors = opened->tensors;
+            const auto header = DataFile::openBeginning(shardHeaderPath(folder / shard),
+                                                        "the header of a safetensors file", opened->bytes);
+            if (!header) return header.error();
+            weights.files.push_back(*header);
+            weights.shards.push_back(std::move(*opened));
+        } else {
+            Result<std::shared_ptr<const DataFile>> file = openShard(folder / shard);
+            if (!file) return file.error();
+            tensors = readSafetensors(*file);
+            if (!tensors) return tensors.error();
+            weights.files.push_back(*file);
+        }
         size_t unlisted = 0;
         std::string example;
         for (StoredTensor& tensor : *tensors) {
@@ -157,10 +211,18 @@ Result<std::map<std::string, std::string>> readShardIndex(std::string_view text,
     return places;
 }
 
-Result<StoredWeights> openWeights(const std::filesystem::path& folder) {
+std::filesystem::path shardHeaderPath(const std::filesystem::path& shard) {
+    return shard.string() + ".header";
+}
+
+std::filesystem::path shardRestPath(const std::filesystem::path& shard) {
+    return shard.string() + ".rest";
+}
+
+Result<StoredWeights> openWeights(const std::filesystem::path& folder, Shards which) {
     std::error_code error;
     if (!std::filesystem::exists(folder / kSingle, error)) {
-        if (std::filesystem::exists(folder / kIndex, error)) return openShards(folder);
+        if (std::filesystem::exists(folder / kIndex, error)) return openShards(folder, which);
         return noWeights(folder);
     }
     Result<std::shared_ptr<const DataFile>> file = openShard(folder / kSingle);

@@ -23,8 +23,10 @@ void Client::stop() {
     qDeleteAll(findChildren<SmallAnswer*>(QString(), Qt::FindDirectChildrenOnly));
 }
 
-void Client::ask(const QUrl& url, const QString& id, const QString& subject, qint64 most, Answered done) {
+void Client::ask(const QUrl& url, const QString& id, const QString& subject, qint64 most, Answered done,
+                 bool beginning) {
     auto* const answer = new SmallAnswer(m_session, url, id, subject, most, this);
+    if (beginning) answer->takeBeginning();
     connect(answer, &SmallAnswer::retrying, this, &Client::retrying);
     connect(answer, &SmallAnswer::failed, this, [answer, done](const Failure& failure) {
         answer->deleteLater();
@@ -97,6 +99,14 @@ void Client::smallFile(const QString& id, const QString& commit, const Repositor
                              QStringLiteral("other bytes than the Hub promised"),
                              QString::fromLatin1(identity.digest())));
         });
+}
+
+void Client::beginning(const QString& id, const QString& commit, const RepositoryFile& file, qint64 bytes,
+                       std::function<void(Outcome<QByteArray>)> done) {
+    const QString path = QString::fromStdString(file.path);
+    ask(
+        m_session.settings().endpoint.file(id, commit, path), id, path, bytes,
+        [done = std::move(done)](const Outcome<QByteArray>& body, const QByteArray&) { done(body); }, true);
 }
 
 }  // namespace edgechat::models::hub

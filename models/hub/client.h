@@ -34,6 +34,11 @@ class Client : public QObject {
     void smallFile(const QString& id, const QString& commit, const RepositoryFile& file,
                    std::function<void(Outcome<QByteArray>)> done);
 
+    /// The first bytes of a file, at most kMostAnswerBytes and no more than it has. Not verified: its digest
+    /// is of the whole.
+    void beginning(const QString& id, const QString& commit, const RepositoryFile& file, qint64 bytes,
+                   std::function<void(Outcome<QByteArray>)> done);
+
     void stop();
 
   Q_SIGNALS:
@@ -46,7 +51,8 @@ class Client : public QObject {
         std::vector<RepositoryFile> files;
         int pages = 0;
     };
-    void ask(const QUrl& url, const QString& id, const QString& subject, qint64 most, Answered done);
+    void ask(const QUrl& url, const QString& id, const QString& subject, qint64 most, Answered done,
+             bool beginning = false);
     void nextFiles(const QString& id, const QUrl& url, const std::shared_ptr<Listing>& sofar,
                    std::function<void(Outcome<std::vector<RepositoryFile>>)> done);
 

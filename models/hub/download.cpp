@@ -60,8 +60,11 @@ void Download::onList(const Outcome<std::vector<RepositoryFile>>& files) {
 }
 
 void Download::enqueue(const std::vector<SelectedFile>& files) {
-    m_selected.insert(m_selected.end(), files.begin(), files.end());
-    m_queue.insert(m_queue.end(), files.begin(), files.end());
+    for (const SelectedFile& file : files) {
+        if (!m_request.only.isEmpty() && !m_request.only.contains(file.name) && file.name != kIndex) continue;
+        m_selected.push_back(file);
+        m_queue.push_back(file);
+    }
     prioritise(m_first);
 }
 

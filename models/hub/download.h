@@ -34,6 +34,7 @@ struct DownloadRequest {
     QString revision;         ///< branch, tag or commit; empty for main
     QString gguf;             ///< as in selectFiles()
     QString folder;           ///< absolute; made when needed
+    QStringList only;         ///< names of the files wanted, beside the index; empty: all of the model
     qint64 reserveBytes = 0;  ///< that must stay free beside the files, for what is made of them
 };
 

@@ -46,8 +46,9 @@ void Request::stop() {
     m_reply = nullptr;
 }
 
-void Request::start(qint64 from) {
+void Request::start(qint64 from, qint64 count) {
     m_from = from;
+    m_count = count;
     if (m_session.settings().offline) {
         return QTimer::singleShot(0, this, [this] {
             end(makeFailure(Problem::offline, "no request was made to", shownUrl(m_url),
@@ -71,7 +72,10 @@ void Request::send(const QUrl& url) {
     request.setRawHeader("User-Agent", "EdgeChat/" EDGECHAT_VERSION);
     // Sizes, ranges and hashes are of the file itself, not of a compressed one.
     request.setRawHeader("Accept-Encoding", "identity");
-    if (m_from > 0) request.setRawHeader("Range", "bytes=" + QByteArray::number(m_from) + '-');
+    if (m_from > 0 || m_count > 0) {
+        const QByteArray last = m_count > 0 ? QByteArray::number(m_from + m_count - 1) : QByteArray();
+        request.setRawHeader("Range", "bytes=" + QByteArray::number(m_from) + '-' + last);
+    }
     m_tokenSent = m_mayCarryToken && !m_session.settings().token.isEmpty();
     if (m_tokenSent) request.setRawHeader("Authorization", m_session.settings().token.bearer());
 

@@ -28,8 +28,9 @@ class Request : public QObject {
     Request(Session& session, Method method, const QUrl& url, QObject* parent);
     ~Request() override;
 
-    /// @param from  first byte wanted; 0 asks for all without a Range field
-    void start(qint64 from = 0);
+    /// @param from   first byte wanted
+    /// @param count  bytes wanted; 0: all that follow. Both 0: no Range field
+    void start(qint64 from = 0, qint64 count = 0);
 
     /// Breaks it off, whatever its state: the connection is closed and no signal follows.
     void stop();
@@ -75,7 +76,7 @@ class Request : public QObject {
     Session& m_session;
     Method m_method;
     QUrl m_url;
-    qint64 m_from = 0;
+    qint64 m_from = 0, m_count = 0;
     int m_hops = 0;
     bool m_mayCarryToken = true;  ///< until the chain leaves the endpoint; then for good
     bool m_tokenSent = false;

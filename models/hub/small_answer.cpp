@@ -25,17 +25,28 @@ void SmallAnswer::start() {
     connect(m_http, &Request::answered, this, &SmallAnswer::onAnswer);
     connect(m_http, &Request::readable, this, &SmallAnswer::take);
     connect(m_http, &Request::ended, this, &SmallAnswer::onEnded);
-    m_http->start();
+    m_http->start(0, m_beginning ? m_most : 0);
 }
 
 void SmallAnswer::onAnswer() {
     const Refusal refusal = m_http->refusal();
-    if (refusal.status != 200) {
+    const bool part = m_beginning && refusal.status == 206;
+    if (refusal.status != 200 && !part) {
         const Failure failure =
             failureOf(refusal, m_repository, m_session.settings().endpoint.page(m_repository), m_subject);
         if (!isTransient(refusal.status)) return fail(failure);
         return retry(failure, secondsToWait(m_http->header("Retry-After").toStdString(),
                                             m_http->header("RateLimit").toStdString()));
+    }
+    if (part) {
+        const QByteArray field = m_http->header("Content-Range");
+        const std::optional<ContentRange> range = readContentRange(field.toStdString());
+        if (!range || range->first != 0) {
+            return retry(
+                makeFailure(Problem::badAnswer, "cannot read the Hub's answer about", m_repository,
+                            QStringLiteral("Content-Range \"") + QString::fromLatin1(field.left(80)) + u'"',
+                            QStringLiteral("bytes 0-%1").arg(m_most - 1)));
+        }
     }
     m_link = m_http->header("Link");
     m_length = readCount(m_http->header("Content-Length").toStdString()).value_or(-1);
@@ -45,6 +56,12 @@ void SmallAnswer::onAnswer() {
 void SmallAnswer::take() {
     if (!m_http || m_http->available() == 0) return;
     m_body += m_http->read(m_http->available());
+    if (m_beginning && m_body.size() >= m_most) {
+        m_body.truncate(static_cast<int>(m_most));  // a server that knows no ranges sends all
+        endRequest();
+        Q_EMIT arrived(m_body);
+        return;
+    }
     if (m_body.size() <= m_most) return;
     fail(makeFailure(Problem::badAnswer, "cannot read the Hub's answer about", m_repository,
                      QStringLiteral("more than %1 bytes").arg(m_most), QStringLiteral("a small answer")));
@@ -57,10 +74,11 @@ void SmallAnswer::onEnded() {
     }
     take();
     if (!m_http) return;
-    if (m_length >= 0 && m_body.size() != m_length) {
+    const qint64 wanted = m_beginning ? m_most : m_length;
+    if (wanted >= 0 && m_body.size() != wanted) {
         return retry(makeFailure(Problem::unreachable, "cannot read the Hub's answer about", m_repository,
                                  QStringLiteral("%1 bytes").arg(m_body.size()),
-                                 QStringLiteral("%1 bytes").arg(m_length)));
+                                 QStringLiteral("%1 bytes").arg(wanted)));
     }
     endRequest();
     Q_EMIT arrived(m_body);

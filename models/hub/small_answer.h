@@ -23,6 +23,8 @@ class SmallAnswer : public QObject {
     SmallAnswer(Session& session, const QUrl& url, const QString& repository, const QString& subject,
                 qint64 most, QObject* parent);
 
+    /// The body is larger, and only its first `most` bytes are wanted. To be called before start().
+    void takeBeginning() { m_beginning = true; }
     void start();
     /// The Link field that came with the body.
     const QByteArray& link() const { return m_link; }
@@ -44,6 +46,7 @@ class SmallAnswer : public QObject {
     QUrl m_url;
     QString m_repository, m_subject;
     qint64 m_most;
+    bool m_beginning = false;
     Request* m_http = nullptr;
     QByteArray m_body, m_link;
     qint64 m_length = -1;  ///< of the body, where the server says

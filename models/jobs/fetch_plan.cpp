@@ -116,15 +116,22 @@ void FetchPlan::plan() {
         (weights ? files.weights : files.companions).push_back(fileOf(one));
     }
     if (m_selection.byIndex) {
-        const Result<std::vector<hub::SelectedFile>> shards =
+        Result<std::vector<hub::SelectedFile>> shards =
             hub::selectShards(m_listed, m_request.repository, m_index.value_or(QByteArray()));
         if (!shards) return fail(shards.error());
-        for (const hub::SelectedFile& shard : *shards) files.weights.push_back(fileOf(shard));
+        m_shards = std::move(*shards);
+        for (const hub::SelectedFile& shard : m_shards) files.weights.push_back(fileOf(shard));
     }
     const Result<PlannedModel> plan = planModel(files, m_config.value_or(QByteArray()),
                                                 m_quantConfig.value_or(QByteArray()), recipeOf(m_request));
     if (!plan) return fail(plan.error());
     Q_EMIT planned(*plan);
+}
+
+QStringList FetchPlan::companions() const {
+    QStringList names;
+    for (const hub::SelectedFile& one : m_selection.files) names << one.name;
+    return names;
 }
 
 void FetchPlan::fail(const Error& error) {

@@ -24,6 +24,11 @@ class FetchPlan : public QObject {
     void start(const QString& commit);
     void stop() { m_client.stop(); }
 
+    /// From planned() on: the files that an index of shards names, in the order of their names; else empty.
+    const std::vector<hub::SelectedFile>& shards() const { return m_shards; }
+    /// The files beside them.
+    QStringList companions() const;
+
   Q_SIGNALS:
     /// First of all.
     void described(const edgechat::models::hub::RepositoryInfo& info);
@@ -44,6 +49,7 @@ class FetchPlan : public QObject {
     hub::RepositoryInfo m_info;
     std::vector<hub::RepositoryFile> m_listed;
     hub::Selection m_selection;
+    std::vector<hub::SelectedFile> m_shards;
     std::optional<QByteArray> m_config, m_quantConfig, m_index;
 };
 

@@ -12,6 +12,7 @@ FetchRun::FetchRun(hub::Session& session, const Job& job, QString jobFolder, Fre
     : StageRun(parent),
       m_session(session),
       m_job(job),
+      m_jobFolder(jobFolder),
       m_folder(sourceFolder(jobFolder)),
       m_freeBytes(std::move(freeBytes)),
       m_plan(session, job.request) {
@@ -35,22 +36,62 @@ void FetchRun::start() {
 
 void FetchRun::onPlanned(const PlannedModel& plan) {
     if (m_over) return;
-    const DiskFit fit = diskFit(plan, m_freeBytes(m_folder), folderBytes(m_folder));
-    const QString meaning = fit.output > 0
-                                ? QStringLiteral("(%1 to fetch, %2 for the quantized model, %3 meanwhile)")
-                                      .arg(bytesText(fit.source), bytesText(fit.output), bytesText(fit.work))
-                                : QStringLiteral("to fetch");
-    const Result<void> room = checkRoom(m_freeBytes, m_folder, fit.needed() + kSpareBytes, meaning);
+    const uint64_t available = m_freeBytes(m_folder);
+    const uint64_t usable =
+        available > kSpareBytes ? available - kSpareBytes : std::min<uint64_t>(available, 1);
+    // With what an earlier try quantized, where it has to begin its download anew.
+    const DiskFit fit = diskFit(plan, usable, folderBytes(m_jobFolder));
+    m_byShards = plan.quantizes && !m_plan.shards().empty() && (isByShards(m_folder) || fit.fileByFile());
+    const QString meaning =
+        fit.output > 0
+            ? QStringLiteral("(%1 %2, %3 for the quantized model, %4 meanwhile)")
+                  .arg(bytesText(m_byShards ? fit.sourceAtOnce : fit.source),
+                       m_byShards ? QStringLiteral("of the source at once") : QStringLiteral("to fetch"),
+                       bytesText(fit.output), bytesText(fit.work))
+            : QStringLiteral("to fetch");
+    // What has begun has its own, exact figure.
+    const Result<void> room = isByShards(m_folder)
+                                  ? Result<void>()
+                                  : checkRoom(m_freeBytes, m_folder, fit.needed() + kSpareBytes, meaning);
     if (!room) {
         m_over = true;
         Q_EMIT failed({Problem::diskFull, room.error()});
         return;
     }
-    m_afterwards = fit.output + fit.work;
+    m_output = fit.output;
+    m_work = fit.work;
     Q_EMIT planned(plan.quantizes);
     if (m_over) return;
     m_planned = true;
-    if (!m_paused) download();
+    if (!m_paused) fetch();
+}
+
+void FetchRun::fetch() {
+    if (m_byShards)
+        fetchShards();
+    else
+        download();
+}
+
+void FetchRun::fetchShards() {
+    m_shards =
+        std::make_unique<ShardFetch>(m_session,
+                                     ShardRequest{m_job.request.repository, m_commit, m_jobFolder,
+                                                  m_plan.companions(), m_plan.shards(), m_output, m_work},
+                                     m_freeBytes);
+    connect(m_shards.get(), &ShardFetch::progressed, this, &FetchRun::show);
+    connect(m_shards.get(), &ShardFetch::retrying, this, &FetchRun::onRetrying);
+    connect(m_shards.get(), &ShardFetch::finished, this, [this] {
+        if (m_over) return;
+        m_over = true;
+        Q_EMIT finished();
+    });
+    connect(m_shards.get(), &ShardFetch::failed, this, [this](const JobFailure& failure) {
+        if (m_over) return;
+        m_over = true;
+        Q_EMIT failed(failure);
+    });
+    m_shards->start();
 }
 
 void FetchRun::download() {
@@ -59,7 +100,7 @@ void FetchRun::download() {
     request.revision = m_commit;
     request.gguf = m_job.request.gguf;
     request.folder = m_folder;
-    request.reserveBytes = static_cast<qint64>(m_afterwards);
+    request.reserveBytes = static_cast<qint64>(m_output + m_work);
     m_download = std::make_unique<hub::Download>(m_session, std::move(request));
     connect(m_download.get(), &hub::Download::progressed, this, &FetchRun::show);
     connect(m_download.get(), &hub::Download::retrying, this, &FetchRun::onRetrying);
@@ -85,11 +126,22 @@ void FetchRun::onFinished() {
     Q_EMIT finished();
 }
 
-void FetchRun::show() {
-    if (m_over || !m_download) return;
+Progress FetchRun::bytes() const {
     Progress progress;
-    progress.done = static_cast<uint64_t>(m_download->bytesDone());
-    progress.total = static_cast<uint64_t>(m_download->bytesTotal());
+    if (m_download) {
+        progress.done = static_cast<uint64_t>(m_download->bytesDone());
+        progress.total = static_cast<uint64_t>(m_download->bytesTotal());
+    }
+    if (m_shards) {
+        progress.done = m_shards->bytesDone();
+        progress.total = m_shards->bytesTotal();
+    }
+    return progress;
+}
+
+void FetchRun::show() {
+    if (m_over) return;
+    Progress progress = bytes();
     m_speed.note(progress.done, m_clock.elapsed());
     progress.perSecond = m_speed.perSecond();
     progress.secondsLeft = m_speed.secondsLeft(progress.total);
@@ -98,11 +150,7 @@ void FetchRun::show() {
 
 void FetchRun::onRetrying(const hub::Failure& why, int milliseconds) {
     if (m_over) return;
-    Progress progress;
-    if (m_download) {
-        progress.done = static_cast<uint64_t>(m_download->bytesDone());
-        progress.total = static_cast<uint64_t>(m_download->bytesTotal());
-    }
+    Progress progress = bytes();
     progress.detail = QString::fromStdString(why.error.message()) +
                       QStringLiteral("; trying again in %1 s").arg(milliseconds / 1000.0, 0, 'f', 1);
     m_speed.reset();
@@ -113,14 +161,17 @@ void FetchRun::pause() {
     m_paused = true;
     m_speed.reset();
     if (m_download) m_download->pause();
+    if (m_shards) m_shards->pause();
 }
 
 void FetchRun::resume() {
     m_paused = false;
     if (m_download)
         m_download->resume();
+    else if (m_shards)
+        m_shards->resume();
     else if (m_planned)
-        download();
+        fetch();
 }
 
 void FetchRun::stop() {
@@ -128,13 +179,15 @@ void FetchRun::stop() {
     m_over = true;
     m_plan.stop();
     if (m_download) m_download->cancel();
+    if (m_shards) m_shards->stop();
     Q_EMIT stopped();
 }
 
 uint64_t FetchRun::bytesToCome() const {
+    if (m_shards) return m_shards->bytesToCome();
     if (!m_download) return 0;
     const qint64 rest = m_download->bytesTotal() - m_download->bytesDone();
-    return static_cast<uint64_t>(std::max<qint64>(0, rest)) + m_afterwards;
+    return static_cast<uint64_t>(std::max<qint64>(0, rest)) + m_output + m_work;
 }
 
 }  // namespace edgechat::models::jobs

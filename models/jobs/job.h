@@ -3,7 +3,8 @@
 //     JobService        the window's side: owns the worker thread, a list of jobs, queued signals
 //      |- JobRunner     one job at a time through its stages, in the worker thread
 //          |- JobTable         what a crash, a kill or a power cut must not lose (SQLite)
-//          |- FetchRun         hub::Download, with the room that all stages need checked first
+//          |- FetchRun         hub::Download, with the room that all stages need checked first; where it is
+//          |                   short, one shard (ShardFetch) in turn with the quantizer, until all are used up
 //          |- QuantizeRun      `edgechat-cli quantize` as a child process (QuantizeProcess)
 //          |- AddRun           Store::importModel() in a thread of its own
 #pragma once

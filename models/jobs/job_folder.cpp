@@ -9,6 +9,7 @@
 
 #include "models/checkpoint_summary.h"
 #include "models/folder_listing.h"
+#include "quant/source_shards.h"
 
 namespace edgechat::models::jobs {
 namespace {
@@ -18,6 +19,10 @@ constexpr qint64 kMostConfigBytes = 1 << 20;
 QByteArray smallFile(const QString& path) {
     QFile file(path);
     return file.open(QIODevice::ReadOnly) ? file.read(kMostConfigBytes) : QByteArray();
+}
+
+Result<std::unique_ptr<inference::Checkpoint>> openShards(const QString& folder) {
+    return inference::Checkpoint::open(QFile::encodeName(folder).toStdString(), inference::Shards::onDemand);
 }
 
 }  // namespace
@@ -42,6 +47,13 @@ Result<PlannedModel> planFolder(const QString& folder, const std::optional<quant
         const QFileInfo info(folder + u'/' + name);
         if (info.isFile()) listed.push_back({name, static_cast<uint64_t>(info.size()), QString()});
     }
+    if (isByShards(folder)) {
+        const Result<std::unique_ptr<inference::Checkpoint>> source = openShards(folder);
+        if (!source) return source.error();
+        for (const inference::Shard& shard : (*source)->shards()) {
+            if (!shard.whole) listed.push_back({QString::fromStdString(shard.name), shard.bytes, QString()});
+        }
+    }
     const Result<std::vector<ModelFiles>> models = modelsOf(listed, folder);
     if (!models) return models.error();
     return planModel(models->front(), smallFile(folder + QStringLiteral("/config.json")),
@@ -54,6 +66,18 @@ Result<void> checkFolder(const QString& folder) {
     const Result<CheckpointSummary> checkpoint = readCheckpoint(*path);
     if (!checkpoint) return checkpoint.error();
     return {};
+}
+
+bool isByShards(const QString& folder) {
+    return !QDir(folder).entryList({QStringLiteral("*.safetensors.header")}, QDir::Files).isEmpty();
+}
+
+bool isNextShardHere(const QString& jobFolder) {
+    const Result<std::unique_ptr<inference::Checkpoint>> source = openShards(sourceFolder(jobFolder));
+    if (!source) return false;
+    const std::vector<quant::SourcePart> parts =
+        quant::partsLeft(**source, QFile::encodeName(quantizedFolder(jobFolder)).toStdString());
+    return parts.empty() || quant::missingShards(**source, parts.front()).empty();
 }
 
 void removeOthers(const QString& folder, const QStringList& names) {

@@ -24,11 +24,16 @@ QString jobFolder(const QString& work, const Job& job);
 QString sourceFolder(const QString& jobFolder);
 QString quantizedFolder(const QString& jobFolder);
 
-/// A model in Hugging Face's form in a folder, as planModel() sees it.
+/// A model in Hugging Face's form in a folder, as planModel() sees it, with the shards that may be away.
 Result<PlannedModel> planFolder(const QString& folder, const std::optional<quant::Recipe>& recipe);
 
 /// Whether a folder holds a checkpoint that opens: the headers of all its files.
 Result<void> checkFolder(const QString& folder);
+
+/// Whether a source folder is one of those whose shards come and go (ShardFetch).
+bool isByShards(const QString& folder);
+/// Whether such a folder holds what the quantizer needs for its next step.
+bool isNextShardHere(const QString& jobFolder);
 
 /// Deletes the files that an earlier try for another version left; kept: `names`.
 void removeOthers(const QString& folder, const QStringList& names);

@@ -158,6 +158,7 @@ void JobRunner::schedule() {
 Stage JobRunner::nextOnDisk(const Job& job) const {
     const QString folder = folderOf(job);
     const auto fetched = [&] {
+        if (isByShards(sourceFolder(folder))) return isNextShardHere(folder) ? Stage::quantize : Stage::fetch;
         if (!checkFolder(sourceFolder(folder))) return Stage::fetch;
         return job.request.method == Method::none ? Stage::add : Stage::quantize;
     };
@@ -244,6 +245,8 @@ void JobRunner::onFinished() {
     // It cannot be called back any more when the last stage was over before the wish to stop it.
     const Stage stage = job && m_intent == Intent::cancel ? job->next : job ? job->stage : Stage::failed;
     const auto* const add = qobject_cast<const AddRun*>(m_run.get());
+    const auto* const quantize = qobject_cast<const QuantizeRun*>(m_run.get());
+    const bool needsShard = quantize && quantize->needsShard();
     const QString storedName = add ? add->storedName() : QString();
     const Intent intent = m_intent;
     releaseRun();
@@ -262,7 +265,7 @@ void JobRunner::onFinished() {
         return schedule();
     }
     const bool quantizes = stage == Stage::fetch && job->request.method != Method::none;
-    job->next = quantizes ? Stage::quantize : Stage::add;
+    job->next = needsShard ? Stage::fetch : quantizes ? Stage::quantize : Stage::add;
     if (!job->paused && intent == Intent::none) return begin(*job);
     job->stage = Stage::waiting;
     save(*job);

@@ -10,6 +10,8 @@
 #include <QJsonDocument>
 #include <QJsonObject>
 
+#include "quant/quantize.h"
+
 namespace edgechat::models::jobs {
 namespace {
 
@@ -43,6 +45,7 @@ QStringList argumentsOf(const QuantizeCommand& command) {
                          QStringLiteral("--json")};
     if (command.memoryLimit > 0)
         words << QStringLiteral("--memory-limit") << QString::number(command.memoryLimit);
+    if (command.shardsOnDemand) words << QStringLiteral("--shards-on-demand");
     return words + command.more;
 }
 
@@ -159,6 +162,7 @@ QuantizeEnd::Kind QuantizeProcess::kindOf(int code, QProcess::ExitStatus status,
         case static_cast<int>(ErrorCode::doesNotFit):
             return field == "--memory-limit" ? Kind::memory : Kind::diskFull;
         case static_cast<int>(ErrorCode::badInput):
+            if (field == quant::kShardField) return Kind::needsShard;
             return field == "memory" ? Kind::otherMemory : Kind::refused;
         case static_cast<int>(ErrorCode::usage):
             return Kind::refused;

@@ -18,10 +18,11 @@ struct QuantizeCommand {
     QString source;   ///< folder of the checkpoint
     QString output;   ///< folder to make; <output>.partial holds the work and is locked by the child
     Method method = Method::awq;
-    int groupSize = 0;         ///< 0: auto
-    uint64_t memoryLimit = 0;  ///< bytes; 0: the program's own
-    bool restart = false;      ///< throws unfinished work away instead of going on with it
-    QStringList more;          ///< further arguments
+    int groupSize = 0;            ///< 0: auto
+    uint64_t memoryLimit = 0;     ///< bytes; 0: the program's own
+    bool shardsOnDemand = false;  ///< the source's shards may be away
+    bool restart = false;         ///< throws unfinished work away instead of going on with it
+    QStringList more;             ///< further arguments
 };
 
 /// edgechat-cli beside this program.
@@ -37,6 +38,7 @@ struct QuantizeEnd {
                       ///< killer or a person sends
         diskFull,     ///< exit 4 else
         refused,      ///< exit 2 or 3: the source or the unfinished work will not do
+        needsShard,   ///< exit 3 because a shard of the source is away: the work is to be gone on with
         otherMemory,  ///< exit 3 because the unfinished work was begun for another memory limit
         failed,       ///< exit 1 and others, a crash
         notStarted

@@ -38,6 +38,7 @@ QuantizeRun::QuantizeRun(const Quantizer& quantizer, const Job& job, QString job
     m_command.groupSize = job.request.groupSize;
     m_command.memoryLimit = job.memoryLimit;
     m_command.restart = restart;
+    m_command.shardsOnDemand = isByShards(m_command.source);
     m_command.more = quantizer.more;
 }
 
@@ -83,6 +84,9 @@ void QuantizeRun::onEnded(const QuantizeEnd& end) {
             Q_EMIT finished();
         else
             Q_EMIT failed({Problem::badModel, opens.error()});
+    } else if (end.kind == QuantizeEnd::Kind::needsShard && !isNextShardHere(m_folder)) {
+        m_needsShard = true;
+        Q_EMIT finished();
     } else if (end.kind == QuantizeEnd::Kind::stopped) {
         Q_EMIT stopped();
     } else if (end.kind == QuantizeEnd::Kind::otherMemory && !m_command.restart) {

@@ -16,8 +16,8 @@ struct Quantizer {
     QStringList more;  ///< further arguments: tests make it quick
 };
 
-/// Ends with the whole quantized folder. Unfinished work is gone on with, also that of a process that was
-/// killed.
+/// Ends with the whole quantized folder, or, where the source comes shard by shard, with needsShard().
+/// Unfinished work is gone on with, also that of a process that was killed.
 class QuantizeRun : public StageRun {
     Q_OBJECT
 
@@ -30,6 +30,8 @@ class QuantizeRun : public StageRun {
     void pause() override;
     void resume() override;
     void stop() override;
+    /// After finished(): nothing is amiss but that a shard is to be fetched.
+    bool needsShard() const { return m_needsShard; }
     qint64 processId() const { return m_process ? m_process->processId() : 0; }
 
   private:
@@ -42,7 +44,7 @@ class QuantizeRun : public StageRun {
     QString m_folder;
     FreeBytes m_freeBytes;
     std::unique_ptr<QuantizeProcess> m_process;
-    bool m_paused = false;
+    bool m_paused = false, m_needsShard = false;
 };
 
 }  // namespace edgechat::models::jobs

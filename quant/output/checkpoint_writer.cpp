@@ -197,6 +197,40 @@ struct CheckpointWriter::State {
         return {};
     }
 
+    /// Of the matrix of a part; 0: it has none.
+    uint64_t copiedBytes(RestPart part) const {
+        if (part == RestPart::embedding) return plan.find(names.embedding + ".weight")->bytes();
+        const bool copied = part == RestPart::head && source.tensors().head;
+        return copied ? plan.find(names.head + ".weight")->bytes() : 0;
+    }
+
+    Result<void> writeRestPart(RestPart part, uint64_t total, uint64_t& done, const WriteProgress& progress) {
+        const inference::ModelTensors& tensors = source.tensors();
+        switch (part) {
+            case RestPart::embedding:
+                return copyMatrix(tensors.embedding, names.embedding + ".weight", total, done, progress);
+            case RestPart::norm:
+                return copyOutputNorm();
+            case RestPart::head:
+                if (!tensors.head) return {};
+                return copyMatrix(tensors.head->weight, names.head + ".weight", total, done, progress);
+        }
+        return {};
+    }
+
+    Result<void> copyOutputNorm() {
+        const inference::NormTensors& tensors = source.tensors().outputNorm;
+        OutputNorm norm;
+        for (const auto& [info, values] : {std::pair(&tensors.weight, &norm.weight),
+                                           std::pair(tensors.bias ? &*tensors.bias : nullptr, &norm.bias)}) {
+            if (!info) continue;
+            Result<std::vector<float>> read = source.readVector(*info);
+            if (!read) return read.error();
+            *values = std::move(*read);
+        }
+        return writeNorm(names.outputNorm, norm);
+    }
+
     Result<void> sync() {
         for (const size_t file : touched) {
             if (Result<void> synced = files[file]->sync(); !synced) return synced;
@@ -210,6 +244,10 @@ Result<uint64_t> outputBytes(const Checkpoint& source, const OutputForm& form, u
     const Result<Plan> plan = makePlan(source, form, shardBytes);
     if (!plan) return plan.error();
     return plan->output.bytes();
+}
+
+const char* restPartName(RestPart part) {
+    return part == RestPart::embedding ? "embedding" : part == RestPart::norm ? "norm" : "head";
 }
 
 CheckpointWriter::CheckpointWriter(std::unique_ptr<State> state) : m_state(std::move(state)) {}
@@ -277,30 +315,20 @@ Result<void> CheckpointWriter::writeLayer(int index, const OutputLayer& layer) {
 
 Result<void> CheckpointWriter::writeRest(const WriteProgress& progress) {
     State& state = *m_state;
-    const OutputNames& names = state.names;
-    const inference::ModelTensors& tensors = state.source.tensors();
-    const std::string embedding = names.embedding + ".weight", head = names.head + ".weight";
-    uint64_t done = 0, total = state.plan.find(embedding)->bytes();
-    if (tensors.head) total += state.plan.find(head)->bytes();
-
-    if (Result<void> copied = state.copyMatrix(tensors.embedding, embedding, total, done, progress); !copied)
-        return copied;
-    OutputNorm norm;
-    for (const auto& [info, values] :
-         {std::pair(&tensors.outputNorm.weight, &norm.weight),
-          std::pair(tensors.outputNorm.bias ? &*tensors.outputNorm.bias : nullptr, &norm.bias)}) {
-        if (!info) continue;
-        Result<std::vector<float>> read = state.source.readVector(*info);
-        if (!read) return read.error();
-        *values = std::move(*read);
-    }
-    if (Result<void> written = state.writeNorm(names.outputNorm, norm); !written) return written;
-    if (tensors.head) {
-        if (Result<void> copied = state.copyMatrix(tensors.head->weight, head, total, done, progress);
-            !copied)
-            return copied;
+    uint64_t done = 0, total = 0;
+    for (const RestPart part : kRestParts) total += state.copiedBytes(part);
+    for (const RestPart part : kRestParts) {
+        if (Result<void> written = state.writeRestPart(part, total, done, progress); !written) return written;
     }
     return state.sync();
+}
+
+Result<void> CheckpointWriter::writeRestPart(RestPart part, const WriteProgress& progress) {
+    uint64_t done = 0;
+    if (Result<void> written = m_state->writeRestPart(part, m_state->copiedBytes(part), done, progress);
+        !written)
+        return written;
+    return m_state->sync();
 }
 
 Result<void> CheckpointWriter::finish(const nlohmann::json& extra) {

@@ -64,6 +64,11 @@ Result<uint64_t> outputBytes(const inference::Checkpoint& source, const OutputFo
 /// Called now and then with the bytes done so far and those of the whole step; false stops the step.
 using WriteProgress = std::function<bool(uint64_t done, uint64_t total)>;
 
+/// What is in no layer.
+enum class RestPart { embedding, norm, head };
+constexpr RestPart kRestParts[] = {RestPart::embedding, RestPart::norm, RestPart::head};
+const char* restPartName(RestPart part);  ///< "embedding"
+
 /// Not for several threads at once. Errors name the file at fault; a full disk is ErrorCode::doesNotFit,
 /// values that fp16 cannot hold are ErrorCode::badInput and name the tensor.
 class CheckpointWriter {
@@ -88,6 +93,8 @@ class CheckpointWriter {
     /// Embedding, output norm and head, converted to fp16 a few rows at a time.
     /// @return ErrorCode::interrupted when `progress` said so
     Result<void> writeRest(const WriteProgress& progress = {});
+    /// One of the three; nothing for a head that the source has not.
+    Result<void> writeRestPart(RestPart part, const WriteProgress& progress = {});
     /// Writes config.json, the index of several weights files, and the tokenizer's files: the folder is a
     /// model from here on. To be called last.
     /// @param extra  an object whose members are added to config.json, or null

@@ -228,18 +228,21 @@ TEST(Fit, ggufOfTheTinyModelTakesAtMostWhatIsSaid) {
 
 TEST(Fit, diskHoldsSourceAndResultOrAFileAtATime) {
     PlannedModel model;
-    model.sourceBytes = 14'000, model.largestFile = 5'000, model.outputBytes = 4'000, model.workBytes = 300;
-    const DiskFit fit = diskFit(model, 18'300);
-    EXPECT_EQ(fit.needed(), 18'300u);
-    EXPECT_EQ(fit.leastNeeded(), 9'300u);
-    EXPECT_TRUE(fit.fits());
-    EXPECT_FALSE(diskFit(model, 18'299).fits());
-    EXPECT_TRUE(diskFit(model, 9'300).fitsFileByFile());
-    EXPECT_FALSE(diskFit(model, 9'299).fitsFileByFile());
+    model.sourceBytes = 14'000, model.sourceAtOnce = 5'000, model.outputBytes = 4'000, model.workBytes = 300;
+    EXPECT_EQ(diskFit(model, 18'300).needed(), 18'300u);
+    EXPECT_TRUE(diskFit(model, 18'300).fits());
+    EXPECT_FALSE(diskFit(model, 18'300).fileByFile());
+    EXPECT_EQ(diskFit(model, 18'299).needed(), 9'300u);
+    EXPECT_TRUE(diskFit(model, 18'299).fileByFile());
+    EXPECT_TRUE(diskFit(model, 9'300).fits());
+    EXPECT_FALSE(diskFit(model, 9'299).fits());
+    EXPECT_EQ(diskFit(model, 0).needed(), 18'300u) << "nothing is known of the disk";
     EXPECT_EQ(diskFit(model, 0, 10'000).needed(), 8'300u) << "what is here is not fetched again";
     EXPECT_EQ(diskFit(model, 0, 20'000).source, 0u);
-    model.outputBytes = 0, model.workBytes = 0;
-    EXPECT_EQ(diskFit(model, 0).leastNeeded(), 14'000u) << "nothing is deleted without a result";
+    EXPECT_TRUE(diskFit(model, 300, 9'000).fits()) << "4,000 go and 4,000 come";
+    EXPECT_FALSE(diskFit(model, 299, 9'000).fits());
+    model.sourceAtOnce = 0;
+    EXPECT_FALSE(diskFit(model, 18'299).fits()) << "one file, or no result: nothing can be deleted";
 }
 
 TEST(Fit, refusesByNameWhatTheEngineDoesNotRun) {

@@ -286,6 +286,7 @@ TEST_F(Resume, aDamagedJournalIsRefused) {
         nlohmann::json other = object;
         other[name] = 7;
         refused(other.dump());
+        if (name == "written") continue;  // which the journals of an older program lack
         other.erase(name);
         refused(other.dump());
     }

@@ -2,6 +2,7 @@
 // tokenizer, so that they also read and write text.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -74,6 +75,21 @@ inline HfFolder smallSource(SmallFamily family, const std::string& dtype = "F16"
     for (const char* name : {"tokenizer.json", "tokenizer.model", "tokenizer_config.json"}) {
         if (std::filesystem::exists(tokenizer / name)) folder.files[name] = readFile(tokenizer / name);
     }
+    return folder;
+}
+
+/// Puts the tensors into the order in which programs store them: embedding, layer by layer, norm and head.
+inline HfFolder layerByLayer(HfFolder folder) {
+    const auto rank = [](const SafetensorsWriter::Tensor& tensor) {
+        for (const char* layers : {".layers.", ".h."}) {
+            const size_t place = tensor.name.find(layers);
+            if (place != std::string::npos)
+                return std::stoi(tensor.name.substr(place + std::string(layers).size()));
+        }
+        return tensor.name.find("embed") != std::string::npos ? -1 : 1000;
+    };
+    std::stable_sort(folder.weights.tensors.begin(), folder.weights.tensors.end(),
+                     [&rank](const auto& a, const auto& b) { return rank(a) < rank(b); });
     return folder;
 }
 

@@ -66,6 +66,42 @@ class QuantizeCommand : public CommandLine {
     }
 };
 
+TEST_F(QuantizeCommand, shardsMayComeOneAtATime) {
+    writeSource(layerByLayer(smallSource(SmallFamily::llama, "F16", 3)), source(), 3);
+    ASSERT_EQ(quantize()["method"], "awq");
+    const auto expected = contentOf(out());
+    fs::remove_all(out());
+    std::vector<fs::path> shards;
+    for (const auto& entry : fs::directory_iterator(source())) {
+        if (entry.path().extension() == ".safetensors") shards.push_back(entry.path());
+    }
+    std::sort(shards.begin(), shards.end());
+    ASSERT_EQ(shards.size(), 3u);
+    for (const fs::path& shard : shards) {
+        const std::string content = readFile(shard);
+        const size_t header = 8 + static_cast<unsigned char>(content[0]) +
+                              256 * static_cast<size_t>(static_cast<unsigned char>(content[1]));
+        std::ofstream(shard.string() + ".header", std::ios::binary) << content.substr(0, header);
+        fs::rename(shard, shard.string() + ".away");
+    }
+    for (const fs::path& shard : shards) {
+        const Outcome outcome = run(words({"--shards-on-demand", "--resume"}));
+        EXPECT_EQ(outcome.code, 3) << outcome.errors;
+        const nlohmann::json error = object(outcome)["error"];
+        EXPECT_EQ(error["field"], "shard") << outcome.output;
+        EXPECT_NE(error["message"].get<std::string>().find("no " + shard.filename().string() + " for the "),
+                  std::string::npos)
+            << outcome.errors;
+        fs::rename(shard.string() + ".away", shard);
+    }
+    quantize({"--shards-on-demand", "--resume"});
+    EXPECT_TRUE(contentOf(out()) == expected);
+    fs::remove_all(out());
+    const Outcome both = run(words({"--shards-on-demand", "--evaluate", path("text.txt")}));
+    EXPECT_EQ(both.code, 2);
+    EXPECT_NE(both.errors.find("--evaluate"), std::string::npos) << both.errors;
+}
+
 TEST_F(QuantizeCommand, saysWhatItMade) {
     writeSource(smallSource(SmallFamily::llama), source());
     const nlohmann::json json = quantize();

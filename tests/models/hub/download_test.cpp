@@ -377,6 +377,44 @@ class DownloadTest : public QObject {
         QVERIFY(QTest::qWaitFor([&] { return failure.has_value(); }, kPatience));
         QVERIFY(failure->problem == Problem::wrongHash);
     }
+
+    void theBeginningOfALargeFile_data() {
+        QTest::addColumn<QByteArray>("script");
+        QTest::addColumn<bool>("isPart");
+        QTest::newRow("as asked for") << QByteArray() << true;
+        QTest::newRow("a server without ranges") << QByteArray("ignoreRange host=cdn times=-1") << false;
+        QTest::newRow("a broken connection") << QByteArray("reset host=cdn bytes=70") << true;
+        QTest::newRow("another range") << QByteArray("wrongRange host=cdn bytes=7") << true;
+    }
+    void theBeginningOfALargeFile() {
+        QFETCH(QByteArray, script);
+        QFETCH(bool, isPart);
+        const QByteArray shard =
+            repository().files.at(QStringLiteral("model-00001-of-00002.safetensors")).content;
+        if (!script.isEmpty()) fault(script.constData());
+        hub::Client client(m_fixture->session());
+        std::optional<QByteArray> content;
+        const hub::RepositoryFile file{"model-00001-of-00002.safetensors", shard.size(),
+                                       sha256Of(shard).toStdString(), ""};
+        client.beginning(QStringLiteral("org/tiny"), QString::fromLatin1(repository().commit()), file, 1000,
+                         [&](const hub::Outcome<QByteArray>& outcome) {
+                             content = outcome ? *outcome : QByteArray("(failed)");
+                         });
+        QVERIFY(QTest::qWaitFor([&] { return content.has_value(); }, kPatience));
+        QCOMPARE(*content, shard.left(1000));
+        if (isPart) QVERIFY(m_fixture->fetched("xet/") < 10'000);
+    }
+
+    void filesByTheirNames() {
+        hub::DownloadRequest wanted = m_fixture->downloadRequest();
+        wanted.only =
+            QStringList{QStringLiteral("config.json"), QStringLiteral("model-00002-of-00002.safetensors")};
+        QVERIFY(m_fixture->download(wanted).finished);
+        const QStringList expected{QStringLiteral("config.json"),
+                                   QStringLiteral("model-00002-of-00002.safetensors"),
+                                   QStringLiteral("model.safetensors.index.json")};
+        QCOMPARE(QDir(wanted.folder).entryList(QDir::Files, QDir::Name), expected);
+    }
 };
 
 QTEST_GUILESS_MAIN(DownloadTest)

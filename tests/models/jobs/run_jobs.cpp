@@ -1,9 +1,11 @@
 // run_jobs HOME ENDPOINT QUANTIZER [ARGUMENT ...]: a JobRunner over HOME. Begins org/tiny when there is no
 // job, prints each stage that it comes to, ends with 0 when all jobs are done and with 1 when one failed.
+// With DISK_BYTES in the environment the disk takes so many, and holds nothing but what is on its way.
 #include <QCoreApplication>
 #include <cstdio>
 
 #include "models/jobs/job_runner.h"
+#include "models/store_files.h"
 
 int main(int count, char** words) {
     using namespace edgechat::models;
@@ -17,6 +19,11 @@ int main(int count, char** words) {
     options.hub.endpoint = *hub::Endpoint::from(arguments[2]);
     options.quantizer.program = arguments[3];
     options.quantizer.more = arguments.mid(4);
+    if (const uint64_t disk = qgetenv("DISK_BYTES").toULongLong(); disk > 0) {
+        options.freeBytes = [disk, work = options.workFolder](const QString&) {
+            return disk - std::min(disk, folderBytes(work));
+        };
+    }
     jobs::JobRunner runner(options);
     jobs::Stage shown = jobs::Stage::waiting;
     QObject::connect(&runner, &jobs::JobRunner::changed, [&shown, &runner](const jobs::Job& job) {
