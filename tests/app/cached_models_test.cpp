@@ -97,10 +97,10 @@ class CachedModelsTest : public QObject {
 
     void aNameIsTheRepositorysNotTheSnapshots() {
         const QString hub =
-            QStringLiteral("/home/ada/.cache/huggingface/hub/models--org--a-model/snapshots/") + kCommit;
+            QStringLiteral("/data/ada/.cache/huggingface/hub/models--org--a-model/snapshots/") + kCommit;
         QCOMPARE(modelFileName(hub), QStringLiteral("a-model"));
         QCOMPARE(modelFileName(hub + QStringLiteral("/a-model-Q4_0.gguf")), QStringLiteral("a-model"));
-        QCOMPARE(modelFileName(QStringLiteral("/home/ada/snapshots/") + kCommit), kCommit);
+        QCOMPARE(modelFileName(QStringLiteral("/data/ada/snapshots/") + kCommit), kCommit);
     }
 
   private:

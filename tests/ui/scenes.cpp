@@ -176,7 +176,7 @@ QVariantMap cached(const char* name, const char* quantization, const char* size,
     const QString text = QString::fromUtf8(name);
     return {{QStringLiteral("name"), text},
             {QStringLiteral("repository"), QStringLiteral("org/") + text},
-            {QStringLiteral("path"), QStringLiteral("/home/ada/.cache/huggingface/hub/models--org--") + text},
+            {QStringLiteral("path"), QStringLiteral("/data/ada/.cache/huggingface/hub/models--org--") + text},
             {QStringLiteral("family"), *problem ? QString() : QStringLiteral("LLaMA")},
             {QStringLiteral("parametersText"), *problem ? QString() : QStringLiteral("1.1B")},
             {QStringLiteral("quantization"), QString::fromUtf8(quantization)},
