@@ -36,6 +36,11 @@ QString refusal(const models::jobs::Look& look) {
 RepositoryOffer::RepositoryOffer(models::jobs::JobService& service, CatalogList& machine, QObject* parent)
     : QObject(parent), m_service(service), m_machine(machine) {
     connect(&service, &models::jobs::JobService::looked, this, &RepositoryOffer::onLooked);
+    connect(&service, &models::jobs::JobService::lookWaits, this, [this](const QString& why) {
+        if (m_state != Looking) return;
+        m_problem = why;
+        Q_EMIT changed();
+    });
     connect(&machine, &CatalogList::machineChanged, this, &RepositoryOffer::measure);
 }
 
@@ -67,6 +72,7 @@ void RepositoryOffer::onLooked(const models::jobs::Look& look) {
     // One that was dismissed, or whose place another one took, may still be on its way here.
     if (m_state != Looking || look.request.repository != m_look.request.repository) return;
     m_look = look;
+    m_problem.clear();
     m_state = look.plan || asksForAccount(look) ? Known : Refused;
     if (m_state == Refused) m_problem = refusal(look);
     measure();

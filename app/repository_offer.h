@@ -81,6 +81,7 @@ class RepositoryOffer : public QObject {
     double diskNeeded() const { return static_cast<double>(m_disk.needed()); }
     bool diskFits() const { return m_disk.fits(); }
     double rate() const;  ///< tokens per second to expect; 0: unknown
+    /// Why it is refused; while looking, why that takes so long.
     QString problem() const { return m_problem; }
 
   Q_SIGNALS:

@@ -9,6 +9,7 @@
 #include "inference/model/hf_quantization.h"
 #include "inference/model/hf_tensors.h"
 #include "inference/model/json_file.h"
+#include "quant/output/output_names.h"
 #include "quant/plan.h"
 
 namespace edgechat::models {
@@ -54,26 +55,6 @@ TensorType storedType(const nlohmann::json& config, uint64_t parameters, uint64_
     return weightsBytes > 3 * parameters ? TensorType::f32 : TensorType::f16;
 }
 
-LinearTensors* linearOf(LayerTensors& layer, LinearRole role) {
-    switch (role) {
-        case LinearRole::query:
-            return &layer.query;
-        case LinearRole::key:
-            return &layer.key;
-        case LinearRole::value:
-            return &layer.value;
-        case LinearRole::output:
-            return &layer.output;
-        case LinearRole::gate:
-            return layer.gate ? &*layer.gate : nullptr;
-        case LinearRole::up:
-            return &layer.up;
-        case LinearRole::down:
-            return &layer.down;
-    }
-    return nullptr;
-}
-
 /// The tensors of the folder that the quantizer writes, as the engine's reader hands them out.
 Result<CheckpointContent> quantizedContent(const HfConfig& config, const quant::OutputForm& form,
                                            const std::string& configName) {
@@ -85,7 +66,7 @@ Result<CheckpointContent> quantizedContent(const HfConfig& config, const quant::
     for (const auto& [role, linear] : form.linears) int4 = int4 || linear.kind == LinearForm::Kind::int4;
     for (LayerTensors& layer : content->tensors.layers) {
         for (const auto& [role, linear] : form.linears) {
-            LinearTensors* tensors = linearOf(layer, role);
+            LinearTensors* tensors = quant::linearOf(layer, role);
             if (!tensors || linear.kind == LinearForm::Kind::dense) continue;
             TensorInfo& weight = tensors->weight;
             const bool is4 = linear.kind == LinearForm::Kind::int4;

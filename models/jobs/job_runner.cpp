@@ -429,6 +429,9 @@ void JobRunner::look(const JobRequest& request) {
         answered->failure = failure;
         tell();
     });
+    connect(m_look.get(), &FetchPlan::retrying, this, [this](const hub::Failure& why) {
+        Q_EMIT lookWaits(QString::fromStdString(why.error.message()));
+    });
     m_look->start({});
 }
 

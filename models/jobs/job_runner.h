@@ -87,6 +87,8 @@ class JobRunner : public QObject {
     /// Behind each change of the order.
     void reordered();
     void looked(const edgechat::models::jobs::Look& look);
+    /// A question was not answered and is asked again.
+    void lookWaits(const QString& why);
 
   private:
     /// Why the running stage was asked to stop.

@@ -24,6 +24,7 @@ JobService::JobService(RunnerOptions options, QObject* parent)
         Q_EMIT reordered();
     });
     connect(m_runner, &JobRunner::looked, this, &JobService::looked);
+    connect(m_runner, &JobRunner::lookWaits, this, &JobService::lookWaits);
     m_thread.setObjectName(QStringLiteral("jobs"));
     m_thread.start();
     post([this](JobRunner& runner) {

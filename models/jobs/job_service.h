@@ -44,6 +44,7 @@ class JobService : public QObject {
     void reordered();
     /// The answer to the latest look().
     void looked(const edgechat::models::jobs::Look& look);
+    void lookWaits(const QString& why);
     /// add() had no effect.
     void refused(const QString& why);
 

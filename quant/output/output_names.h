@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "inference/model/checkpoint.h"
@@ -13,6 +14,9 @@ const char* linearRoleName(LinearRole role);
 
 /// A layer's tensors of a role; null where the layer has none.
 const inference::LinearTensors* linearOf(const inference::LayerTensors& layer, LinearRole role);
+inline inference::LinearTensors* linearOf(inference::LayerTensors& layer, LinearRole role) {
+    return const_cast<inference::LinearTensors*>(linearOf(std::as_const(layer), role));
+}
 
 /// One linear module of a layer, made of the matrices of one role or, fused, of three.
 struct OutputModule {

@@ -111,6 +111,19 @@ class RepositoryOfferTest : public QObject {
         QVERIFY(m_fixture->server().requests().isEmpty());
     }
 
+    void saysWhyItWaits() {
+        m_fixture->server().script(
+            *edgechat::testing::Fault::read(QStringLiteral("status status=503 times=2")));
+        QStringList said;
+        connect(m_offer.get(), &RepositoryOffer::changed, this, [&] {
+            if (m_offer->state() == RepositoryOffer::Looking) said << m_offer->problem();
+        });
+        look();
+        QVERIFY2(said.join(u' ').contains(QStringLiteral("503")), qPrintable(said.join(u' ')));
+        QCOMPARE(m_offer->state(), RepositoryOffer::Known);
+        QVERIFY(m_offer->problem().isEmpty());
+    }
+
     void aLateAnswerDoesNotComeBack() {
         m_offer->look(QStringLiteral("org/tiny"));
         m_offer->dismiss();

@@ -5,6 +5,7 @@
 
 #include "inference/forward.h"
 #include "inference/reference/reference_backend.h"
+#include "quant/output/output_names.h"
 #include "tests/data/memory_checkpoint.h"
 
 namespace edgechat::testing {
@@ -16,26 +17,6 @@ namespace {
 
 constexpr LinearRole kRoles[] = {LinearRole::query, LinearRole::key, LinearRole::value, LinearRole::output,
                                  LinearRole::gate,  LinearRole::up,  LinearRole::down};
-
-LinearTensors* linearOf(LayerTensors& layer, LinearRole role) {
-    switch (role) {
-        case LinearRole::query:
-            return &layer.query;
-        case LinearRole::key:
-            return &layer.key;
-        case LinearRole::value:
-            return &layer.value;
-        case LinearRole::output:
-            return &layer.output;
-        case LinearRole::gate:
-            return layer.gate ? &*layer.gate : nullptr;
-        case LinearRole::up:
-            return &layer.up;
-        case LinearRole::down:
-            return &layer.down;
-    }
-    return nullptr;
-}
 
 std::vector<float> valuesOf(const Checkpoint& source, const TensorInfo& tensor) {
     Result<std::vector<float>> values = source.readVector(tensor);

@@ -242,23 +242,26 @@ Item {
                         objectName: "repositoryField"
                         Layout.fillWidth: true
                         placeholderText: qsTr("Another one: org/name, or a link to it on Hugging Face")
-                        onAccepted: wantedButton.clicked()
+                        onAccepted: if (text.trim().length > 0) page.offer.look(text)
                     }
                     Button {
                         id: wantedButton
                         objectName: "repositoryButton"
-                        text: page.offer.state === RepositoryOffer.Looking ? qsTr("Looking\u2026") : qsTr("Look it up")
-                        enabled: wanted.text.trim().length > 0 && page.offer.state !== RepositoryOffer.Looking
-                        Accessible.name: qsTr("Look at the model that is named beside")
-                        onClicked: if (enabled) page.offer.look(wanted.text)
+                        readonly property bool looking: page.offer.state === RepositoryOffer.Looking
+                        text: looking ? qsTr("Stop") : qsTr("Look it up")
+                        enabled: looking || wanted.text.trim().length > 0
+                        Accessible.name: looking ? qsTr("Stop asking for the model") : qsTr("Look at the model that is named beside")
+                        onClicked: looking ? page.offer.dismiss() : page.offer.look(wanted.text)
                     }
                 }
                 QuietNote {
                     objectName: "offerProblem"
                     Layout.fillWidth: true
-                    visible: page.offer.state === RepositoryOffer.Refused
-                    iconName: "warning"
-                    text: page.offer.problem
+                    visible: wantedButton.looking || page.offer.state === RepositoryOffer.Refused
+                    iconName: wantedButton.looking ? "info" : "warning"
+                    text: !wantedButton.looking ? page.offer.problem
+                        : page.offer.problem.length > 0 ? qsTr("%1. Trying again\u2026").arg(page.offer.problem)
+                        : qsTr("Asking the Hub what it is\u2026")
                 }
                 CatalogCard {
                     id: offered
