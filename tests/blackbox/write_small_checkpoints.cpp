@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     // So many that there is something to break off, in the download and in the quantizer.
-    constexpr int kLayers = 6;
+    constexpr int kLayers = 4;
     const std::filesystem::path folder = argv[1];
     const std::pair<const char*, SmallFamily> families[] = {
         {"llama", SmallFamily::llama}, {"mistral", SmallFamily::mistral}, {"falcon", SmallFamily::falcon7b}};
