@@ -260,7 +260,7 @@ Item {
                     visible: wantedButton.looking || page.offer.state === RepositoryOffer.Refused
                     iconName: wantedButton.looking ? "info" : "warning"
                     text: !wantedButton.looking ? page.offer.problem
-                        : page.offer.problem.length > 0 ? qsTr("%1. Trying again\u2026").arg(page.offer.problem)
+                        : page.offer.problem.length > 0 ? qsTr("%1 \u2013 trying again\u2026").arg(page.offer.problem)
                         : qsTr("Asking the Hub what it is\u2026")
                 }
                 CatalogCard {

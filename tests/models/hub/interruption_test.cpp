@@ -94,8 +94,16 @@ class InterruptionTest : public QObject {
                 chosen.back().overlap = overlap;
                 breakAt = (transfer ? transfer->done() : 0) + after;
                 isPause = kind == 5;
-                // Now and then at full speed, with all buffers full.
-                if (done % 50 == 0) return;
+                // Now and then at full speed, with more in the buffers. Where this process gets its turn
+                // late, the silence behind it leaves enough of the file for the breaks to come.
+                const bool fast = done % 100 == 50;
+                Fault end;
+                end.kind = Fault::Kind::stall;
+                end.path = path;
+                end.method = "GET";
+                end.bytes = after + (fast ? 8 : 1) * step;
+                fixture.server().script(end);
+                if (fast) return;
                 Fault slow;
                 slow.kind = Fault::Kind::slow;
                 slow.path = path;

@@ -90,6 +90,8 @@ class TransferTest : public QObject {
     }
 
     void aClosedConnectionCostsNoByteTwice() {
+        // In pieces: Qt asks by itself again when a connection ends before it has read anything.
+        fault("slow host=cdn bytes=20000 times=2");
         fault("cut host=cdn bytes=100000");
         fault("cut host=cdn bytes=70000");
         const Ended ended = m_fixture->transfer(kShard);
@@ -105,6 +107,7 @@ class TransferTest : public QObject {
 
     void aResetConnectionGoesOnToo() {
         // What was under way as the connection was reset may be lost, and nothing else.
+        fault("slow host=cdn bytes=20000");
         fault("reset host=cdn bytes=100000");
         const Ended ended = m_fixture->transfer(kShard);
         expectGood(ended);
