@@ -114,6 +114,7 @@ JobList::JobList(models::jobs::JobService& service, HubAccess& hub, QObject* par
     : QAbstractListModel(parent), m_service(service), m_hub(hub) {
     connect(&service, &models::jobs::JobService::changed, this, &JobList::onChanged);
     connect(&service, &models::jobs::JobService::removed, this, &JobList::onRemoved);
+    connect(&service, &models::jobs::JobService::reordered, this, &JobList::onReordered);
     connect(&service, &models::jobs::JobService::refused, this, &JobList::setRefused);
     connect(&service, &models::jobs::JobService::unusable, this, &JobList::setRefused);
     connect(&service, &models::jobs::JobService::opened, this, &JobList::setRefused);
@@ -161,6 +162,8 @@ QVariant JobList::data(const QModelIndex& index, int role) const {
             return job.stage == Stage::failed && job.problem == Problem::needsToken;
         case StoredNameRole:
             return job.storedName;
+        case CanGoFirstRole:
+            return canGoFirst(job);
         default:
             return {};
     }
@@ -181,7 +184,8 @@ QHash<int, QByteArray> JobList::roleNames() const {
             {FixRole, "fix"},
             {PageRole, "hubPage"},
             {WantsTokenRole, "wantsToken"},
-            {StoredNameRole, "storedName"}};
+            {StoredNameRole, "storedName"},
+            {CanGoFirstRole, "canGoFirst"}};
 }
 
 void JobList::get(const QString& wanted) {
@@ -220,6 +224,32 @@ void JobList::pause(double id) {
 
 void JobList::resume(double id) {
     m_service.resume(static_cast<qint64>(id));
+}
+
+void JobList::goFirst(double id) {
+    const Job* const job = find(id);
+    if (job == nullptr || m_jobs.empty()) return;
+    m_service.moveBefore(job->id, m_jobs.front().id);
+}
+
+bool JobList::canGoFirst(const Job& job) const {
+    if (job.stage != Stage::waiting || job.paused) return false;
+    for (const Job& other : m_jobs) {
+        if (other.id == job.id) return false;
+        if (other.stage == Stage::waiting && !other.paused) return true;
+    }
+    return false;
+}
+
+void JobList::onReordered() {
+    const std::vector<Job>& order = m_service.jobs();
+    const auto place = [&order](const Job& job) {
+        return std::find_if(order.begin(), order.end(), [&job](const Job& one) { return one.id == job.id; });
+    };
+    beginResetModel();
+    std::stable_sort(m_jobs.begin(), m_jobs.end(),
+                     [&place](const Job& a, const Job& b) { return place(a) < place(b); });
+    endResetModel();
 }
 
 void JobList::cancel(double id) {
@@ -274,6 +304,7 @@ void JobList::onChanged(const Job& job) {
     const QModelIndex row = index(static_cast<int>(found - m_jobs.begin()));
     Q_EMIT dataChanged(row, row);
     if (job.stage == before) return;
+    Q_EMIT dataChanged(index(0), index(count() - 1), {CanGoFirstRole});  // of the others, too
     if (job.stage == Stage::done) Q_EMIT arrived(job.storedName);
     if (job.stage == Stage::failed) Q_EMIT failed(data(row, TitleRole).toString(), job.error);
 }

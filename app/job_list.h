@@ -43,7 +43,8 @@ class JobList : public QAbstractListModel {
         FixRole,
         PageRole,  ///< of the repository, where its licence is accepted
         WantsTokenRole,
-        StoredNameRole
+        StoredNameRole,
+        CanGoFirstRole  ///< it waits, and another one would come before it
     };
 
     /// @param hub  is given the tokens that a person types
@@ -60,6 +61,8 @@ class JobList : public QAbstractListModel {
     Q_INVOKABLE void get(const QString& wanted);
     Q_INVOKABLE void pause(double id);
     Q_INVOKABLE void resume(double id);
+    /// Puts one that waits before all others that wait.
+    Q_INVOKABLE void goFirst(double id);
     /// Ends it and deletes what has come.
     Q_INVOKABLE void cancel(double id);
     Q_INVOKABLE void retry(double id);
@@ -83,6 +86,8 @@ class JobList : public QAbstractListModel {
   private:
     void onChanged(const models::jobs::Job& job);
     void onRemoved(qint64 id);
+    void onReordered();
+    bool canGoFirst(const models::jobs::Job& job) const;
     void setRefused(const QString& text);
     const models::jobs::Job* find(double id) const;
 

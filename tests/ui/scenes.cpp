@@ -200,6 +200,7 @@ QVariantMap job(double id, const char* title, const char* stage, const char* det
             {QStringLiteral("fix"), QString()},
             {QStringLiteral("hubPage"), QString()},
             {QStringLiteral("wantsToken"), false},
+            {QStringLiteral("canGoFirst"), false},
             {QStringLiteral("storedName"), QString()}};
 }
 
@@ -223,12 +224,15 @@ void fillJobs(Program& program) {
     full[QStringLiteral("problem")] = QStringLiteral("The disk is full: 9.1 GB are needed, 2.4 GB are free.");
     full[QStringLiteral("fix")] =
         QStringLiteral("Make room on the disk, then try again. What has come is kept.");
+    QVariantMap waiting = job(7, "Falcon3-3B-Instruct", "Waiting for its turn", "", -1);
+    waiting[QStringLiteral("canGoFirst")] = true;
     QVariantMap paused = job(5, "falcon-7b-instruct", "Paused", "9.8 GB of 14.4 GB", 0.68);
     paused[QStringLiteral("running")] = false;
     paused[QStringLiteral("paused")] = true;
     program.jobs()->setRows(
         {job(1, "TinyLlama-1.1B-Chat-v1.0", "Downloading",
              "1.2 GB of 2.2 GB  \u00B7  24 MB/s  \u00B7  41 s left", 0.55),
+         waiting,
          job(2, "SmolLM2-1.7B-Instruct", "Quantizing to 4 bits", "layer 9 of 24  \u00B7  7 min left", 0.34),
          paused, gated, full,
          ended(job(6, "SmolLM2-360M-Instruct", "Ready", "SmolLM2-360M-Instruct", 1), "done")});

@@ -40,7 +40,16 @@ class ModelsPageTest : public QObject {
     void escapeKeepsTheName();
     void aCheckShowsHowFarItIs();
     void whatTheCacheHoldsIsLoadedOrAdded();
+    void aJobThatWaitsCanGoFirst();
 };
+
+void ModelsPageTest::aJobThatWaitsCanGoFirst() {
+    Shown shown(QStringLiteral("models-jobs"));
+    QVERIFY(shown.window);
+    open(shown);
+    shown.click(visible(shown, "firstButton"));
+    QCOMPARE(last(shown.program.jobs()->calls()), (QVariantList{QStringLiteral("goFirst"), 7.0}));
+}
 
 void ModelsPageTest::aNameIsLookedUpBeforeItIsFetched() {
     Shown shown(QStringLiteral("models-catalog"));

@@ -21,8 +21,10 @@ Card {
     required property string fix
     required property string hubPage // where its licence is accepted, or empty
     required property bool wantsToken
+    required property bool canGoFirst
     signal pauseRequested
     signal resumeRequested
+    signal firstRequested
     signal cancelRequested
     signal retryRequested
     signal dismissRequested
@@ -78,6 +80,14 @@ Card {
                 text: qsTr("Chat")
                 Accessible.name: qsTr("Chat with %1").arg(card.title)
                 onClicked: card.useRequested()
+            }
+            IconButton {
+                Layout.alignment: Qt.AlignTop
+                objectName: "firstButton"
+                visible: card.canGoFirst
+                iconName: "chevron-up"
+                text: qsTr("Do %1 before the others that wait").arg(card.title)
+                onClicked: card.firstRequested()
             }
             Button {
                 Layout.alignment: Qt.AlignTop

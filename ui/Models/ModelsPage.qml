@@ -169,6 +169,7 @@ Item {
                         Layout.fillWidth: true
                         onPauseRequested: page.jobs.pause(jobId)
                         onResumeRequested: page.jobs.resume(jobId)
+                        onFirstRequested: page.jobs.goFirst(jobId)
                         onCancelRequested: page.jobs.cancel(jobId)
                         onRetryRequested: page.jobs.retry(jobId)
                         onDismissRequested: page.jobs.dismiss(jobId)

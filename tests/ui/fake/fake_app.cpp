@@ -92,7 +92,7 @@ CachedModels::CachedModels()
 
 JobList::JobList()
     : RowModel({"jobId", "title", "repository", "stageText", "detail", "share", "paused", "running", "done",
-                "failed", "problem", "fix", "hubPage", "wantsToken", "storedName"}) {}
+                "failed", "problem", "fix", "hubPage", "wantsToken", "storedName", "canGoFirst"}) {}
 
 bool JobList::has(const QString& repository) const {
     for (int i = 0; i < count(); ++i) {

@@ -470,6 +470,7 @@ class JobList : public RowModel {
     Q_INVOKABLE void get(const QString& wanted) { note("get", wanted); }
     Q_INVOKABLE void pause(double id) { note("pause", id); }
     Q_INVOKABLE void resume(double id) { note("resume", id); }
+    Q_INVOKABLE void goFirst(double id) { note("goFirst", id); }
     Q_INVOKABLE void cancel(double id) { note("cancel", id); }
     Q_INVOKABLE void retry(double id) { note("retry", id); }
     Q_INVOKABLE void dismiss(double id) { note("dismiss", id); }
