@@ -28,6 +28,7 @@ Program::Program(const ProgramOptions& options, QObject* parent)
       m_modelSettings(m_settings),
       m_contextMemory(m_modelSettings, m_model),
       m_library(m_model, m_settings),
+      m_installed(m_library),
       m_catalog(m_library),
       m_cached(m_library),
       m_jobService(models::jobs::RunnerOptions::standard(m_hub.settings())),

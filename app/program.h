@@ -13,6 +13,7 @@
 #include "app/chat/chat_session.h"
 #include "app/chat/conversation_list.h"
 #include "app/context_memory.h"
+#include "app/installed_models.h"
 #include "app/job_list.h"
 #include "app/model_host.h"
 #include "app/model_library.h"
@@ -38,6 +39,7 @@ class Program : public QObject {
     Q_PROPERTY(edgechat::app::ChatSession* chat READ chat CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::ModelHost* model READ model CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::ModelLibrary* library READ library CONSTANT FINAL)
+    Q_PROPERTY(edgechat::app::InstalledModels* installed READ installed CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::CatalogList* catalog READ catalog CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::CachedModels* cached READ cached CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::JobList* jobs READ jobs CONSTANT FINAL)
@@ -60,6 +62,7 @@ class Program : public QObject {
     ChatSession* chat() { return &m_chat; }
     ModelHost* model() { return &m_model; }
     ModelLibrary* library() { return &m_library; }
+    InstalledModels* installed() { return &m_installed; }
     CatalogList* catalog() { return &m_catalog; }
     CachedModels* cached() { return &m_cached; }
     JobList* jobs() { return &m_jobs; }
@@ -116,6 +119,7 @@ class Program : public QObject {
     ModelSettings m_modelSettings;
     ContextMemory m_contextMemory;
     ModelLibrary m_library;
+    InstalledModels m_installed;
     CatalogList m_catalog;
     CachedModels m_cached;
     models::jobs::JobService m_jobService;

@@ -2,9 +2,11 @@
 // again.
 #include "app/model_library.h"
 
+#include <QAbstractItemModelTester>
 #include <QSignalSpy>
 #include <QTest>
 
+#include "app/installed_models.h"
 #include "app/job_list.h"
 #include "app/model_host.h"
 #include "app/settings/hub_access.h"
@@ -116,6 +118,23 @@ class ModelLibraryTest : public QObject {
         QVERIFY(value(ModelLibrary::DamagedRole).toBool());
         QVERIFY(!value(ModelLibrary::CanRepairRole).toBool());
         QCOMPARE(value(ModelLibrary::OriginRole).toString(), QString());
+    }
+
+    void isFoundByItsNameFamilyAndOrigin() {
+        fetch(Method::none);
+        InstalledModels shown(*m_library);
+        QAbstractItemModelTester tester(&shown);
+        QCOMPARE(shown.rowCount(), 1);
+        for (const char* words : {"TINY", "llama", "org/ti", "tiny llama"}) {
+            shown.setFilter(QString::fromLatin1(words));
+            QVERIFY2(shown.rowCount() == 1, words);
+        }
+        shown.setFilter(QStringLiteral("tiny mistral"));
+        QCOMPARE(shown.rowCount(), 0);
+        QCOMPARE(shown.total(), 1);
+        shown.setFilter({});
+        m_library->rename(QStringLiteral("tiny"), QStringLiteral("other"));
+        QTRY_COMPARE(shown.data(shown.index(0), ModelLibrary::NameRole).toString(), QStringLiteral("other"));
     }
 
     void getsAnotherName() {

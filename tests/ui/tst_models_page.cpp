@@ -41,7 +41,18 @@ class ModelsPageTest : public QObject {
     void aCheckShowsHowFarItIs();
     void whatTheCacheHoldsIsLoadedOrAdded();
     void aJobThatWaitsCanGoFirst();
+    void searchIsForWhatIsHereAndWhatCanBeHad();
 };
+
+void ModelsPageTest::searchIsForWhatIsHereAndWhatCanBeHad() {
+    Shown shown(QStringLiteral("models-catalog"));
+    QVERIFY(shown.window);
+    open(shown);
+    shown.click(visible(shown, "modelSearch"));
+    shown.type("mistral");
+    QCOMPARE(shown.program.installed()->property("filter").toString(), QStringLiteral("mistral"));
+    QCOMPARE(shown.program.catalog()->property("filter").toString(), QStringLiteral("mistral"));
+}
 
 void ModelsPageTest::aJobThatWaitsCanGoFirst() {
     Shown shown(QStringLiteral("models-jobs"));

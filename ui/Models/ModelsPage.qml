@@ -12,6 +12,7 @@ Item {
     required property Program program
     property bool sidebarShown: true
     readonly property ModelLibrary library: program.library
+    readonly property InstalledModels installed: program.installed
     readonly property CatalogList catalog: program.catalog
     readonly property CachedModels cached: program.cached
     readonly property JobList jobs: program.jobs
@@ -21,6 +22,11 @@ Item {
     signal sidebarToggled
     signal chatRequested
     signal modelSettingsRequested(path: string, name: string)
+
+    function search(words: string): void {
+        installed.filter = words;
+        catalog.filter = words;
+    }
 
     onVisibleChanged: if (visible) program.lookAround()
     Component.onCompleted: if (visible) program.lookAround()
@@ -50,6 +56,14 @@ Item {
                 font.pixelSize: Theme.fontMessage
                 font.weight: Font.DemiBold
                 Accessible.role: Accessible.Heading
+            }
+            SearchField {
+                objectName: "modelSearch"
+                Layout.preferredWidth: Math.min(200, page.width / 5)
+                placeholderText: qsTr("Search")
+                text: page.catalog.filter
+                onTextEdited: page.search(text)
+                onCleared: page.search("")
             }
             Button {
                 objectName: "importFolderButton"
@@ -82,7 +96,7 @@ Item {
         anchors.bottom: parent.bottom
         width: parent.width
         clip: true
-        model: page.library
+        model: page.installed
         spacing: Theme.space2
         topMargin: Theme.space4
         bottomMargin: Theme.space4
@@ -204,12 +218,22 @@ Item {
                 width: list.column
                 spacing: Theme.space3
 
+                Text {
+                    Layout.fillWidth: true
+                    Layout.bottomMargin: Theme.space3
+                    visible: list.count === 0 && page.installed.total > 0
+                    text: qsTr("No model on this machine matches \u201C%1\u201D.").arg(page.installed.filter)
+                    color: Theme.secondary
+                    font.pixelSize: Theme.fontBase
+                    wrapMode: Text.Wrap
+                    textFormat: Text.PlainText
+                }
                 RowLayout {
                     Layout.fillWidth: true
                     spacing: Theme.space3
                     Label {
                         Layout.fillWidth: true
-                        text: list.count === 0 && page.jobs.count === 0 ? qsTr("Models to start with") : qsTr("More models")
+                        text: page.installed.total === 0 && page.jobs.count === 0 ? qsTr("Models to start with") : qsTr("More models")
                         font.pixelSize: Theme.fontMessage
                         font.weight: Font.DemiBold
                         Accessible.role: Accessible.Heading
@@ -225,14 +249,6 @@ Item {
                         color: Theme.secondary
                         font.pixelSize: Theme.fontBase
                         TapHandler { onTapped: page.catalog.onlyFitting = !page.catalog.onlyFitting }
-                    }
-                    SearchField {
-                        objectName: "catalogSearch"
-                        Layout.preferredWidth: Math.min(200, list.column / 3)
-                        placeholderText: qsTr("Search")
-                        text: page.catalog.filter
-                        onTextEdited: page.catalog.filter = text
-                        onCleared: page.catalog.filter = ""
                     }
                 }
                 RowLayout {
@@ -398,7 +414,7 @@ Item {
                         spacing: Theme.space1
                         Text {
                             Layout.fillWidth: true
-                            text: list.count === 0 ? qsTr("No model is installed yet") : qsTr("Add a model")
+                            text: page.installed.total === 0 ? qsTr("No model is installed yet") : qsTr("Add a model")
                             color: Theme.text
                             font.pixelSize: Theme.fontBase
                             font.weight: Font.DemiBold

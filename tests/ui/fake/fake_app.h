@@ -373,6 +373,17 @@ class ModelLibrary : public RowModel {
     QVariantList m_calls;
 };
 
+/// The same list: what a filter leaves out is not this test's.
+class InstalledModels : public ModelLibrary {
+    Q_OBJECT
+    QML_ELEMENT
+    QML_UNCREATABLE("fake")
+    Q_PROPERTY(QString filter MEMBER m_filter NOTIFY changed FINAL)
+    Q_PROPERTY(int total READ count NOTIFY countChanged FINAL)
+
+    QString m_filter;
+};
+
 class CatalogList : public RowModel {
     Q_OBJECT
     QML_ELEMENT
@@ -573,6 +584,7 @@ class Program : public QObject {
     Q_PROPERTY(edgechat::fake::ChatSession* chat READ chat CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::ModelHost* model READ model CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::ModelLibrary* library READ library CONSTANT FINAL)
+    Q_PROPERTY(edgechat::fake::InstalledModels* installed READ installed CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::CatalogList* catalog READ catalog CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::CachedModels* cached READ cached CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::JobList* jobs READ jobs CONSTANT FINAL)
@@ -596,6 +608,7 @@ class Program : public QObject {
     ChatSession* chat() { return &m_chat; }
     ModelHost* model() { return &m_model; }
     ModelLibrary* library() { return &m_library; }
+    InstalledModels* installed() { return &m_library; }
     CatalogList* catalog() { return &m_catalog; }
     CachedModels* cached() { return &m_cached; }
     JobList* jobs() { return &m_jobs; }
@@ -624,7 +637,7 @@ class Program : public QObject {
     ConversationList m_conversations;
     ChatSession m_chat;
     ModelHost m_model;
-    ModelLibrary m_library;
+    InstalledModels m_library;
     CatalogList m_catalog;
     CachedModels m_cached;
     JobList m_jobs;
