@@ -26,7 +26,7 @@ void useTree(std::string_view text) {
         require(file.bytes >= 0 && file.bytes <= kMostFileBytes && file.gitBlob.size() == 40);
         require(file.sha256.empty() || file.sha256.size() == 64);
         require(isSafePath(file.path) && file.path.front() != '/' &&
-                file.path.find("../") == std::string::npos);
+                ('/' + file.path + '/').find("/../") == std::string::npos);
     }
 }
 
