@@ -174,13 +174,7 @@ bool CatalogList::matches(const Model& model) const {
                           (entry.awq && here.hub.repository == entry.awq->repository);
         if (same && !here.damaged) return false;
     }
-    const QStringList words = m_filter.split(u' ', Qt::SkipEmptyParts);
-    return std::all_of(words.begin(), words.end(), [&](const QString& word) {
-        return entry.name.contains(word, Qt::CaseInsensitive) ||
-               entry.repository.contains(word, Qt::CaseInsensitive) ||
-               entry.goodAt.contains(word, Qt::CaseInsensitive) ||
-               familyName(entry.family).contains(word, Qt::CaseInsensitive);
-    });
+    return matchesSearch(m_filter, {entry.name, entry.repository, entry.goodAt, familyName(entry.family)});
 }
 
 void CatalogList::showWhatMatches() {

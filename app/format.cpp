@@ -5,6 +5,8 @@
 #include <QLocale>
 #include <QRegularExpression>
 
+#include <algorithm>
+
 #include "models/checkpoint_summary.h"
 #include "models/hub_cache.h"
 
@@ -39,6 +41,14 @@ QString parameterText(quint64 parameters) {
     if (parameters < 1'000'000) return scaled(static_cast<double>(parameters) / 1e3, u'K');
     if (parameters < 1'000'000'000) return scaled(static_cast<double>(parameters) / 1e6, u'M');
     return scaled(static_cast<double>(parameters) / 1e9, u'B');
+}
+
+bool matchesSearch(const QString& words, const QStringList& texts) {
+    const QStringList wanted = words.split(u' ', Qt::SkipEmptyParts);
+    return std::all_of(wanted.begin(), wanted.end(), [&texts](const QString& word) {
+        return std::any_of(texts.begin(), texts.end(),
+                           [&word](const QString& text) { return text.contains(word, Qt::CaseInsensitive); });
+    });
 }
 
 QString modelFileName(const QString& path) {

@@ -1,8 +1,8 @@
 #include "app/installed_models.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "app/format.h"
 #include "app/model_library.h"
 
 namespace edgechat::app {
@@ -44,18 +44,13 @@ void InstalledModels::setFilter(const QString& filter) {
 }
 
 void InstalledModels::showWhatMatches() {
-    const QStringList words = m_filter.split(u' ', Qt::SkipEmptyParts);
     beginResetModel();
     m_rows.clear();
     int row = 0;
     for (const ModelEntry& model : m_library.entries()) {
         const QStringList texts = {model.name, model.title, model.family, model.quantization,
                                    model.hub.repository};
-        const QString all = texts.join(u'\n');
-        const bool matches = std::all_of(words.begin(), words.end(), [&all](const QString& word) {
-            return all.contains(word, Qt::CaseInsensitive);
-        });
-        if (matches) m_rows.push_back(row);
+        if (matchesSearch(m_filter, texts)) m_rows.push_back(row);
         row++;
     }
     endResetModel();

@@ -173,6 +173,8 @@ QVariant ModelLibrary::data(const QModelIndex& index, int role) const {
             return model.damaged || model.path == m_loadedPath ? QString() : switchCostText(costOf(model));
         case SwitchWarningRole:
             return model.damaged || model.path == m_loadedPath ? QString() : switchWarning(costOf(model));
+        case RepositoryRole:
+            return model.hub.repository;
         case OriginRole:
             if (model.hub.repository.isEmpty() || model.hub.commit.isEmpty()) return model.hub.repository;
             return tr("%1 at %2").arg(model.hub.repository, model.hub.commit.left(7));
@@ -215,6 +217,7 @@ QHash<int, QByteArray> ModelLibrary::roleNames() const {
             {WarningsRole, "warnings"},
             {SwitchCostRole, "switchCost"},
             {SwitchWarningRole, "switchWarning"},
+            {RepositoryRole, "repository"},
             {OriginRole, "origin"},
             {LicenceRole, "licence"},
             {LastUsedRole, "lastUsed"},

@@ -83,8 +83,9 @@ class ModelLibrary : public QAbstractListModel {
         WarningsRole,
         SwitchCostRole,
         SwitchWarningRole,
-        OriginRole,   ///< "org/name at 0123456", or empty
-        LicenceRole,  ///< the Hub's identifier
+        RepositoryRole,  ///< of the Hub, where it came from one
+        OriginRole,      ///< "org/name at 0123456", or empty
+        LicenceRole,     ///< the Hub's identifier
         LastUsedRole,
         VerifiedRole,
         CanRepairRole,

@@ -79,6 +79,8 @@ class Store {
     std::vector<StoreEntry> list() const;
     /// Fails with ErrorCode::badInput when there is no such model or it is damaged.
     Result<StoreEntry> find(const QString& name) const;
+    /// A model, damaged or not, whose record can be read.
+    Result<StoreEntry> recorded(const QString& name) const;
 
     /// Checks a checkpoint (what checkpointPath() makes of `fileOrFolder`) from its header to its last byte
     /// and puts the files that belong to it into the store: hard links on the same file system, else copies.
@@ -117,9 +119,6 @@ class Store {
 
   private:
     StoreEntry readEntry(const QString& name) const;
-    /// A model, damaged or not, whose record can be read.
-    Result<StoreEntry> recorded(const QString& name) const;
-
     /// Places all files in the folder `work`; on failure some may be there.
     Result<std::vector<StoredFile>> placeFiles(const CheckpointSummary& checkpoint, const QString& work,
                                                const ImportProgress& progress) const;

@@ -9,10 +9,8 @@ namespace {
 /// Puts fetched files in the place of damaged ones.
 Result<StoreEntry> repair(Store& store, const QString& name, const QString& from,
                           const ImportProgress& progress) {
-    const std::vector<StoreEntry> all = store.list();
-    const auto entry =
-        std::find_if(all.begin(), all.end(), [&](const StoreEntry& one) { return one.name == name; });
-    if (entry == all.end()) return store.find(name).error();
+    const Result<StoreEntry> entry = store.recorded(name);
+    if (!entry) return entry.error();
     for (const DamagedFile& file : entry->damagedFiles) {
         const Result<StoreEntry> replaced =
             store.replaceFile(name, file.name, from + u'/' + file.name, progress);

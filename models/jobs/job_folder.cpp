@@ -88,10 +88,8 @@ void removeOthers(const QString& folder, const QStringList& names) {
 }
 
 void linkWholeFiles(const Store& store, const QString& name, const QString& folder) {
-    const std::vector<StoreEntry> all = store.list();
-    const auto entry =
-        std::find_if(all.begin(), all.end(), [&](const StoreEntry& one) { return one.name == name; });
-    if (entry == all.end()) return;
+    const Result<StoreEntry> entry = store.recorded(name);
+    if (!entry) return;
     QDir().mkpath(folder);
     for (const StoredFile& file : entry->files) {
         const bool damaged = std::any_of(entry->damagedFiles.begin(), entry->damagedFiles.end(),

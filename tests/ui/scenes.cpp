@@ -87,6 +87,8 @@ QVariantMap model(const char* name, const char* parameters, const char* quantiza
         {QStringLiteral("switchCost"),
          loaded || damaged ? QString() : QStringLiteral("Loads %1, about 1 s").arg(QString::fromUtf8(size))},
         {QStringLiteral("switchWarning"), QString()},
+        {QStringLiteral("repository"),
+         damaged ? QStringLiteral("unsloth/Llama-3.2-1B-Instruct-GGUF") : QString()},
         {QStringLiteral("origin"),
          damaged ? QStringLiteral("unsloth/Llama-3.2-1B-Instruct-GGUF at 53ac64c") : QString()},
         {QStringLiteral("licence"), QString()},
@@ -258,6 +260,7 @@ void fillFamilies(Program& program) {
     program.model()->setProperty("residentBefore", QVariant::fromValue<qint64>(79'000'000));
     QVariantMap warned = with(model("Mistral-7B-Instruct-v0.2-AWQ", "7.2B", "AWQ INT4 g128", "4.2 GB", false),
                               folder("Mistral", 32768, 9));
+    warned[QStringLiteral("repository")] = QStringLiteral("TheBloke/Mistral-7B-Instruct-v0.2-AWQ");
     warned[QStringLiteral("origin")] = QStringLiteral("TheBloke/Mistral-7B-Instruct-v0.2-AWQ at 7ab8c92");
     warned[QStringLiteral("licence")] = QStringLiteral("apache-2.0");
     warned[QStringLiteral("lastUsed")] = QStringLiteral("yesterday");

@@ -24,6 +24,7 @@ Card {
     required property var warnings // list of sentences
     required property string switchCost
     required property bool ownSettings
+    required property string repository
     required property string origin
     required property string licence
     required property string lastUsed

@@ -452,7 +452,7 @@ Item {
             onSettingsRequested: page.modelSettingsRequested(path, name)
             verifying: page.library.verifying
             verifyProgress: page.library.verifyProgress
-            coming: page.jobs.count > 0 && page.jobs.has(origin.split(" ")[0])
+            coming: page.jobs.count > 0 && page.jobs.has(repository)
             onRenameRequested: newName => page.library.rename(name, newName)
             onVerifyRequested: page.library.verify(name)
             onVerifyCancelled: page.library.cancelVerify()

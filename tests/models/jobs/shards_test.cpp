@@ -103,6 +103,14 @@ class ShardsTest : public QObject {
         return times;
     }
 
+    /// A job whose Hub falls silent behind 90,000 bytes of the second shard.
+    bool stopsInTheSecondShard() {
+        m_fixture->fault("stall path=model-00002 host=cdn bytes=90000 skip=1 times=1");
+        start();
+        m_fixture->add();
+        return waitsFor(2, 90'000);
+    }
+
   private Q_SLOTS:
     void init() {
         m_fixture = std::make_unique<JobsFixture>();
@@ -217,10 +225,7 @@ class ShardsTest : public QObject {
     void aHeaderThatIsNotTheShards() {
         const auto expected = undisturbed();
         JobsFixture& f = *m_fixture;
-        f.fault("stall path=model-00002 host=cdn bytes=90000 skip=1 times=1");
-        start();
-        f.add();
-        QVERIFY(waitsFor(2, 90'000));
+        QVERIFY(stopsInTheSecondShard());
         const QString file = shard(2) + QStringLiteral(".header");
         f.end();
         QByteArray header = contentOf(file);
@@ -237,10 +242,7 @@ class ShardsTest : public QObject {
     void pauseAndResumeWhileAShardIsAwaited() {
         const auto expected = undisturbed();
         JobsFixture& f = *m_fixture;
-        f.fault("stall path=model-00002 host=cdn bytes=90000 skip=1 times=1");
-        start();
-        f.add();
-        QVERIFY(waitsFor(2, 90'000));
+        QVERIFY(stopsInTheSecondShard());
         QVERIFY(f.job().stage == Stage::fetch);
         QVERIFY(f.job().progress.done > 90'000);  // with the shard that is used up
         f.runner->pause(1);
@@ -255,10 +257,7 @@ class ShardsTest : public QObject {
     void aPausedOneGivesWayAndGoesOn() {
         const auto expected = undisturbed();
         JobsFixture& f = *m_fixture;
-        f.fault("stall path=model-00002 host=cdn bytes=90000 skip=1 times=1");
-        start();
-        f.add();
-        QVERIFY(waitsFor(2, 90'000));
+        QVERIFY(stopsInTheSecondShard());
         f.runner->pause(1);
         f.end();
         start();
@@ -271,10 +270,7 @@ class ShardsTest : public QObject {
 
     void cancelWhileAShardIsAwaited() {
         JobsFixture& f = *m_fixture;
-        f.fault("stall path=model-00002 host=cdn bytes=90000 skip=1 times=1");
-        start();
-        f.add();
-        QVERIFY(waitsFor(2, 90'000));
+        QVERIFY(stopsInTheSecondShard());
         f.runner->cancel(1);
         QVERIFY(QTest::qWaitFor([&f] { return f.leftovers().isEmpty(); }, kPatience));
         QVERIFY(f.job().stage == Stage::cancelled);
@@ -283,10 +279,7 @@ class ShardsTest : public QObject {
     void theDiskFillsUpWhileAShardIsAwaited() {
         const auto expected = undisturbed();
         JobsFixture& f = *m_fixture;
-        f.fault("stall path=model-00002 host=cdn bytes=90000 skip=1 times=1");
-        start();
-        f.add();
-        QVERIFY(waitsFor(2, 90'000));
+        QVERIFY(stopsInTheSecondShard());
         const uint64_t disk = m_disk;
         m_disk = models::folderBytes(f.options.workFolder) + jobs::kSpareBytes / 2;
         QVERIFY(f.waitFor(Stage::failed));

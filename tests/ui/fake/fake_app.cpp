@@ -81,10 +81,10 @@ void ChatSession::dismissProblem() {
 }
 
 ModelLibrary::ModelLibrary()
-    : RowModel({"name",    "path",      "title",    "family",     "parametersText", "quantization",
-                "bytes",   "sizeText",  "inStore",  "loaded",     "damaged",        "problem",
-                "context", "fileCount", "warnings", "switchCost", "switchWarning",  "origin",
-                "licence", "lastUsed",  "verified", "canRepair",  "ownSettings"}) {}
+    : RowModel({"name",       "path",      "title",    "family",     "parametersText", "quantization",
+                "bytes",      "sizeText",  "inStore",  "loaded",     "damaged",        "problem",
+                "context",    "fileCount", "warnings", "switchCost", "switchWarning",  "origin",
+                "repository", "licence",   "lastUsed", "verified",   "canRepair",      "ownSettings"}) {}
 
 CachedModels::CachedModels()
     : RowModel({"name", "repository", "path", "family", "parametersText", "quantization", "sizeText",
