@@ -69,7 +69,6 @@ class InterruptionTest : public QObject {
         fixture.repository().files[kName] = {someBytes(kFileBytes, seed), true};
         const hub::TransferRequest request = fixture.request(kName);
         const QByteArray path = "xet/" + request.identity.sha256;
-        const qint64 step = kFileBytes / breaks;  // so that the file is not whole before all breaks have been
 
         int done = 0, network = 0, pauses = 0, processes = 0;
         struct Break {
@@ -88,20 +87,24 @@ class InterruptionTest : public QObject {
             chosen.push_back({fixture.server().requests().size(), 0});
             if (done == breaks) return;
             done++;
+            // A part of what is left, so that the file is not whole before all breaks have been, however late
+            // this process gets its turn.
+            const qint64 onDisk = QFileInfo(request.target + QStringLiteral(".partial")).size();
+            const qint64 step = std::max<qint64>(4, (kFileBytes - onDisk) / (breaks - done + 20));
             const qint64 after = random.bounded(static_cast<int>(step));
             const int kind = static_cast<int>(random.bounded(8));
             if (kind >= 5) {
                 chosen.back().overlap = overlap;
                 breakAt = (transfer ? transfer->done() : 0) + after;
                 isPause = kind == 5;
-                // Now and then at full speed, with more in the buffers. Where this process gets its turn
-                // late, the silence behind it leaves enough of the file for the breaks to come.
+                // Now and then at full speed, with more in the buffers.
                 const bool fast = done % 100 == 50;
                 Fault end;
                 end.kind = Fault::Kind::stall;
                 end.path = path;
                 end.method = "GET";
                 end.bytes = after + (fast ? 8 : 1) * step;
+                end.times = -1;
                 fixture.server().script(end);
                 if (fast) return;
                 Fault slow;
