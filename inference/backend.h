@@ -9,6 +9,7 @@
 #include "inference/model/checkpoint.h"
 #include "inference/model/memory_plan.h"
 #include "inference/result.h"
+#include "inference/sampling/sampler.h"
 
 namespace edgechat::inference {
 
@@ -46,8 +47,27 @@ class Backend {
     virtual void mlpUp(int layer) = 0;
     /// x += Wdown h
     virtual void mlpDown(int layer) = 0;
-    /// logits[count, vocab] = Whead norm(x) of the last `count` tokens
+    /// logits[count, vocab] = Whead norm(x) of the last `count` tokens. Null, with one token and after
+    /// beginSampling(): the next token is chosen instead.
     virtual void head(int count, float* logits) = 0;
+
+    /// All of the above for one token at a position, logits[vocab] or null as in head(), where the backend
+    /// has it as one piece. False: it has not, and the operations are to be called.
+    virtual bool step(int token, int position, float* logits) {
+        static_cast<void>(token), static_cast<void>(position), static_cast<void>(logits);
+        return false;
+    }
+    /// An answer begins whose tokens the backend chooses itself, as a Sampler with these options (a seed that
+    /// is not 0) would. False: it cannot.
+    virtual bool beginSampling(const SamplingOptions& options) {
+        static_cast<void>(options);
+        return false;
+    }
+    /// What was chosen by the last head() or step() without logits.
+    virtual int chosenToken() const { return -1; }
+
+    /// An error once the device has failed: then nothing that was computed since holds.
+    virtual Result<void> status() const { return {}; }
 };
 
 }  // namespace edgechat::inference

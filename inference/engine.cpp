@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "inference/cpu/cpu_backend.h"
+#include "inference/cuda/cuda.h"
 #include "inference/forward.h"
 #include "inference/reference/reference_backend.h"
 #include "inference/text/stop_matcher.h"
@@ -17,7 +18,8 @@ namespace {
 
 constexpr int kLongestContext = 1 << 20;
 constexpr int kMostThreads = 256;
-constexpr int kScoredAtOnce = 32;  // tokens whose logits are in memory together
+constexpr int kLeastContext = 256;  // worth offering
+constexpr int kScoredAtOnce = 32;   // tokens whose logits are in memory together
 
 using Clock = std::chrono::steady_clock;
 
@@ -29,16 +31,24 @@ std::string mebibytes(uint64_t bytes) {
     return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB";
 }
 
-/// Refuses a plan that is larger than what the machine can give, and says what would fit.
-Result<void> checkFit(const Checkpoint& checkpoint, const MemoryPlan& plan, KvKind kv) {
-    const uint64_t available = availableMemory();
+MemoryPlan planOn(Device device, const Checkpoint& checkpoint, int context, KvKind kv) {
+    return device == Device::cuda ? cuda::planCudaMemory(checkpoint, context, kv)
+                                  : planMemory(checkpoint, context, kv);
+}
+
+/// Refuses a plan that is larger than what the device can give, and says what would fit.
+Result<void> checkFit(const Checkpoint& checkpoint, Device device, const MemoryPlan& plan, KvKind kv) {
+    const uint64_t available = device == Device::cuda ? cuda::availableCudaMemory() : availableMemory();
     if (available == 0 || plan.total() <= available) return {};
     std::string advice = "a smaller model, or other programs closed";
-    if (const int context = fittingContext(checkpoint, plan.context, kv, available); context > 0) {
+    for (int context = plan.context / 2; context >= kLeastContext; context /= 2) {
+        if (planOn(device, checkpoint, context, kv).total() > available) continue;
         advice = "a context of at most " + std::to_string(context) + " tokens";
+        break;
     }
     return Error{ErrorCode::doesNotFit,
-                 "the model does not fit in memory:",
+                 device == Device::cuda ? "the model does not fit in the GPU's memory:"
+                                        : "the model does not fit in memory:",
                  checkpoint.path().string(),
                  std::to_string(plan.context) + " tokens of context",
                  mebibytes(plan.total()) + " needed and " + mebibytes(available) + " available",
@@ -55,13 +65,9 @@ Result<void> checkOptions(const EngineOptions& options) {
     if (options.context < 0 || options.context > kLongestContext) {
         return outside("context", options.context, kLongestContext);
     }
-    if (options.device == Device::cuda) {
-        return Error{ErrorCode::usage,
-                     "cannot load a model on",
-                     "",
-                     "device",
-                     "cuda",
-                     "cpu: this build has no CUDA backend"};
+    if (options.device == Device::cuda && cuda::probeCuda().state != cuda::CudaState::ready) {
+        return Error{ErrorCode::usage, "cannot load a model on",          "", "device",
+                     "cuda",           "cpu: " + cuda::probeCuda().detail};
     }
     return {};
 }
@@ -125,11 +131,20 @@ struct Engine::State {
     std::vector<int> cached;  // the tokens whose keys and values the cache holds, from position 0
     std::vector<float> logits;
 
-    void compute(std::span<const int> tokens, int logitCount) {
+    /// Fails where the device did: then the cache holds nothing.
+    /// @param choose  the backend chooses the next token: no logits
+    Result<void> compute(std::span<const int> tokens, int logitCount, bool choose = false) {
         const size_t needed = static_cast<size_t>(logitCount) * static_cast<size_t>(config.vocab);
         if (logits.size() < needed) logits.resize(needed);
-        forward(*backend, config, tokens, static_cast<int>(cached.size()), logitCount, logits.data());
-        cached.insert(cached.end(), tokens.begin(), tokens.end());
+        forward(*backend, config, tokens, static_cast<int>(cached.size()), logitCount,
+                choose ? nullptr : logits.data());
+        Result<void> status = backend->status();
+        if (!status) {
+            cached.clear();
+        } else {
+            cached.insert(cached.end(), tokens.begin(), tokens.end());
+        }
+        return status;
     }
 
     /// Forgets the cached tokens after the first `tokens`; all of them where the cache cannot go on from
@@ -157,14 +172,27 @@ struct Engine::State {
         return {};
     }
 
+    /// The device that runs and its plan. Where nobody chose, a GPU that the model does not fit on is left
+    /// alone.
+    Result<void> chooseDevice(const Checkpoint& file, const EngineOptions& options) {
+        const auto choose = [&](Device chosen) -> Result<void> {
+            device = chosen;
+            plan = planOn(chosen, file, context, options.kv);
+            return options.checkMemory ? checkFit(file, chosen, plan, options.kv) : Result<void>();
+        };
+        if (options.device != Device::automatic) return choose(options.device);
+        if (cuda::probeCuda().state == cuda::CudaState::ready && choose(Device::cuda)) return {};
+        return choose(Device::cpu);
+    }
+
     bool endsAnswer(int token) const {
         const std::vector<int>& stops = chatTemplate->stopTokens();
         return token == tokenizer->eos() || std::find(stops.begin(), stops.end(), token) != stops.end();
     }
 
     /// Computes what the cache does not hold of the prompt; false when stopped in between.
-    bool prefill(const std::vector<int>& prompt, GenerateStatistics& statistics,
-                 const GenerateCallbacks& callbacks) {
+    Result<bool> prefill(const std::vector<int>& prompt, bool choose, GenerateStatistics& statistics,
+                         const GenerateCallbacks& callbacks) {
         const auto differs = std::mismatch(cached.begin(), cached.end(), prompt.begin(), prompt.end() - 1);
         keep(static_cast<int>(differs.first - cached.begin()));
         statistics.promptTokens = static_cast<int>(prompt.size());
@@ -179,7 +207,9 @@ struct Engine::State {
             const size_t count =
                 std::min(prompt.size() - cached.size(), static_cast<size_t>(backend->maxBatch()));
             const bool last = cached.size() + count == prompt.size();
-            compute(std::span<const int>(prompt).subspan(cached.size(), count), last ? 1 : 0);
+            Result<void> done = compute(std::span<const int>(prompt).subspan(cached.size(), count),
+                                        last ? 1 : 0, last && choose);
+            if (!done) return done.error();
             report();
         }
         return true;
@@ -210,11 +240,7 @@ Result<std::unique_ptr<Engine>> Engine::load(std::unique_ptr<Checkpoint> checkpo
     State& state = *engine->m_state;
     state.config = file.config();
     state.context = options.context > 0 ? options.context : defaultContext(state.config);
-    state.device = options.device == Device::automatic ? Device::cpu : options.device;
-    state.plan = planMemory(file, state.context, options.kv);
-    if (options.checkMemory) {
-        if (Result<void> fits = checkFit(file, state.plan, options.kv); !fits) return fits.error();
-    }
+    if (Result<void> chosen = state.chooseDevice(file, options); !chosen) return chosen.error();
     Result<std::unique_ptr<Tokenizer>> tokenizer = makeTokenizer(file);
     if (!tokenizer) return tokenizer.error();
     state.tokenizer = std::move(*tokenizer);
@@ -226,6 +252,10 @@ Result<std::unique_ptr<Engine>> Engine::load(std::unique_ptr<Checkpoint> checkpo
     if (state.device == Device::reference) {
         auto backend =
             reference::ReferenceBackend::load(std::move(checkpoint), threads, state.context, progress);
+        if (!backend) return backend.error();
+        state.backend = std::move(*backend);
+    } else if (state.device == Device::cuda) {
+        auto backend = cuda::loadCudaBackend(file, {state.context, options.kv, threads}, progress);
         if (!backend) return backend.error();
         state.backend = std::move(*backend);
     } else {
@@ -290,15 +320,17 @@ Result<GenerateResult> Engine::generate(const GenerateRequest& request, const Ge
     }
     GenerateResult result;
     GenerateStatistics& statistics = result.statistics;
+    Sampler sampler(request.sampling);
+    const bool choose = state.backend->beginSampling(sampler.options());
     const Clock::time_point start = Clock::now();
-    const bool computed = state.prefill(request.prompt, statistics, callbacks);
+    const Result<bool> computed = state.prefill(request.prompt, choose, statistics, callbacks);
+    if (!computed) return computed.error();
     statistics.prefillSeconds = secondsSince(start);
-    if (!computed) {
+    if (!*computed) {
         result.stopReason = StopReason::interrupted;
         return result;
     }
 
-    Sampler sampler(request.sampling);
     Utf8Assembler assembler;
     std::vector<std::string> stopTexts = request.stopTexts;
     stopTexts.insert(stopTexts.end(), state.chatTemplate->stopTexts().begin(),
@@ -316,7 +348,8 @@ Result<GenerateResult> Engine::generate(const GenerateRequest& request, const Ge
     };
     Clock::time_point firstToken = start;
     while (true) {
-        const int token = sampler.sample(state.logitsOf(0), result.tokens);
+        const int token =
+            choose ? state.backend->chosenToken() : sampler.sample(state.logitsOf(0), result.tokens);
         if (statistics.generatedTokens == 0) {
             firstToken = Clock::now();
             statistics.timeToFirstToken = secondsSince(start);
@@ -346,7 +379,7 @@ Result<GenerateResult> Engine::generate(const GenerateRequest& request, const Ge
             result.stopReason = StopReason::interrupted;
             break;
         }
-        state.compute({&token, 1}, 1);
+        if (Result<void> done = state.compute({&token, 1}, 1, choose); !done) return done.error();
     }
     if (!matcher.stopped()) {
         emit(matcher.push(assembler.flush()));
@@ -370,7 +403,8 @@ Result<void> Engine::score(std::span<const int> tokens,
     state.cached.clear();
     for (size_t first = 0; first < tokens.size(); first += kScoredAtOnce) {
         const size_t count = std::min<size_t>(kScoredAtOnce, tokens.size() - first);
-        state.compute(tokens.subspan(first, count), static_cast<int>(count));
+        if (Result<void> done = state.compute(tokens.subspan(first, count), static_cast<int>(count)); !done)
+            return done;
         for (size_t i = 0; i < count; ++i) {
             if (!visit(static_cast<int>(first + i), state.logitsOf(static_cast<int>(i)))) {
                 return Error{ErrorCode::interrupted, "scoring was stopped", "", "", "", ""};

@@ -4,7 +4,13 @@ namespace edgechat::inference {
 
 void forward(Backend& backend, const ModelConfig& config, std::span<const int> tokens, int start,
              int logitCount, float* logits) {
+    if (tokens.size() == 1 && logitCount == 1 && backend.step(tokens.front(), start, logits)) return;
     backend.embed(tokens, start);
+    forwardLayers(backend, config);
+    if (logitCount > 0) backend.head(logitCount, logits);
+}
+
+void forwardLayers(Backend& backend, const ModelConfig& config) {
     for (int layer = 0; layer < config.layers; ++layer) {
         backend.norm(layer, NormRole::attention);
         backend.queryKeyValue(layer);
@@ -16,7 +22,6 @@ void forward(Backend& backend, const ModelConfig& config, std::span<const int> t
         if (config.parallelResidual) backend.project(layer);
         backend.mlpDown(layer);
     }
-    if (logitCount > 0) backend.head(logitCount, logits);
 }
 
 }  // namespace edgechat::inference

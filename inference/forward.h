@@ -7,9 +7,13 @@
 
 namespace edgechat::inference {
 
-/// Computes `tokens` at positions start, start + 1, ... into the backend's cache and writes the logits of the last
-/// `logitCount` of them, [logitCount, vocab]. tokens.size() <= backend.maxBatch().
-void forward(Backend& backend, const ModelConfig& config, std::span<const int> tokens, int start, int logitCount,
-             float* logits);
+/// Computes `tokens` at positions start, start + 1, ... into the backend's cache and writes the logits of the
+/// last `logitCount` of them, [logitCount, vocab]. tokens.size() <= backend.maxBatch(). Null logits as in
+/// Backend::head().
+void forward(Backend& backend, const ModelConfig& config, std::span<const int> tokens, int start,
+             int logitCount, float* logits);
+
+/// The part of it between embedding and head.
+void forwardLayers(Backend& backend, const ModelConfig& config);
 
 }  // namespace edgechat::inference

@@ -42,6 +42,9 @@ class DenseProduct {
 /// OpenBLAS where the program was built with it, else the plain one.
 /// @param pool  used by the plain one; outlives the result
 std::unique_ptr<DenseProduct> makeDenseProduct(inference::cpu::ThreadPool& pool);
+/// cuBLAS for what is worth the way to a GPU, where there is one that works and the library, and `otherwise`
+/// for the rest. Else `otherwise` itself.
+std::unique_ptr<DenseProduct> makeCublasProduct(std::unique_ptr<DenseProduct> otherwise);
 /// Our own, always there.
 std::unique_ptr<DenseProduct> makePlainProduct(inference::cpu::ThreadPool& pool);
 

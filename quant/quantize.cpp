@@ -25,6 +25,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr const char* kComputedWith = "computed with";  // of the journal's identity: DenseProduct::name()
+
 using Clock = std::chrono::steady_clock;
 
 double secondsSince(Clock::time_point start) {
@@ -98,7 +100,8 @@ class Job {
         if (!done) return done.error();
         if (*done) return std::move(**done);
         inference::cpu::ThreadPool pool(m_request.threads);
-        const std::unique_ptr<DenseProduct> product = makeDenseProduct(pool);
+        const std::unique_ptr<DenseProduct> product = makeCublasProduct(makeDenseProduct(pool));
+        if (Result<void> same = checkComputedWith(product->name()); !same) return same.error();
         Result<std::unique_ptr<CheckpointWriter>> writer =
             CheckpointWriter::create(m_source, m_partial, m_plan.form);
         if (!writer) return writer.error();
@@ -308,7 +311,9 @@ class Job {
     Result<void> readJournal() {
         Result<Journal> journal = Journal::load(m_journalFile);
         if (!journal) return journal.error();
-        if (Result<void> same = checkSame(journal->identity, m_identity, m_journalFile); !same) return same;
+        Identity began = journal->identity;
+        began.erase(kComputedWith);
+        if (Result<void> same = checkSame(began, m_identity, m_journalFile); !same) return same;
         if (journal->layers.size() > static_cast<size_t>(m_config.layers)) {
             return Error{ErrorCode::badInput,
                          "cannot go on with",
@@ -327,6 +332,14 @@ class Job {
             say("goes on after layer " + std::to_string(m_journal.layers.size()) + " of " +
                 std::to_string(m_config.layers));
         return {};
+    }
+
+    /// Dense products of another make round differently, so layers that are done would not fit those to come.
+    Result<void> checkComputedWith(const std::string& name) {
+        std::string& began = m_journal.identity[kComputedWith];
+        if (began.empty() || m_journal.layers.empty()) began = name;
+        if (began == name) return {};
+        return checkSame({{kComputedWith, began}}, {{kComputedWith, name}}, m_journalFile);
     }
 
     Result<void> beginAnew() {

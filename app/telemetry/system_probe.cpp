@@ -45,7 +45,7 @@ qint64 memoryField(const QByteArray& meminfo, const char* name) {
 
 }  // namespace
 
-SystemProbe::SystemProbe(const QString& root) : m_root(root) {}
+SystemProbe::SystemProbe(const QString& root, const QString& nvml) : m_root(root), m_nvmlLibrary(nvml) {}
 
 SystemSample SystemProbe::sample() {
     SystemSample sample;
@@ -64,7 +64,10 @@ SystemSample SystemProbe::sample() {
         }
     }
     sample.jetson = m_jetson;
-    if (!m_jetson) return sample;
+    if (!m_jetson) {
+        readGpu(sample);
+        return sample;
+    }
 
     // The GPU's node can appear late after the machine was started.
     if (m_gpu.isEmpty()) m_gpu = findGpu();
@@ -79,6 +82,27 @@ SystemSample SystemProbe::sample() {
     if (millivolts && milliamperes) sample.power = *millivolts * *milliamperes / 1e6;
     sample.powerMode = powerMode();
     return sample;
+}
+
+void SystemProbe::setGpuBus(const QString& pciBus) {
+    if (pciBus == m_gpuBus) return;
+    m_gpuBus = pciBus;
+    m_gpuSearched = false;
+    m_nvml.reset();
+}
+
+void SystemProbe::readGpu(SystemSample& sample) {
+    if (!m_gpuSearched) {
+        m_gpuSearched = true;
+        if (!m_nvmlLibrary.isEmpty()) m_nvml = Nvml::open(m_nvmlLibrary, m_gpuBus);
+    }
+    if (m_nvml == nullptr) return;
+    const GpuSample gpu = m_nvml->sample();
+    sample.gpuLoad = gpu.load;
+    sample.temperature = gpu.temperature;
+    sample.power = gpu.power;
+    sample.gpuMemoryUsed = gpu.memoryUsed;
+    sample.gpuMemoryTotal = gpu.memoryTotal;
 }
 
 bool SystemProbe::isJetson() const {

@@ -1,6 +1,7 @@
 #include "app/telemetry/telemetry.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 namespace edgechat::app {
@@ -10,6 +11,13 @@ constexpr int kBusyMilliseconds = 500;
 constexpr int kIdleMilliseconds = 2000;
 constexpr int kHistoryValues = 120;  // 60 seconds, two a second
 constexpr int kRateTicks = 4;        // the present rate is that of the last two seconds
+
+const QString kNvml = QStringLiteral("libnvidia-ml.so.1");
+
+/// Seconds of a clock that only goes forward.
+double now() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 /// What the window would show: whole tokens per second from 100 on, else one decimal.
 double shownRate(double rate) {
@@ -32,7 +40,8 @@ bool same(double a, double b) {
 
 }  // namespace
 
-Telemetry::Telemetry(const QString& root, QObject* parent) : QObject(parent), m_probe(root) {
+Telemetry::Telemetry(const QString& root, QObject* parent, const QString& nvml)
+    : QObject(parent), m_probe(root, nvml.isEmpty() && root.isEmpty() ? kNvml : nvml) {
     connect(&m_timer, &QTimer::timeout, this, &Telemetry::tick);
     restartTimer();
     tick();
@@ -73,8 +82,14 @@ void Telemetry::setModelBytes(qint64 bytes) {
     Q_EMIT memoryChanged();
 }
 
+void Telemetry::setGpuBus(const QString& pciBus) {
+    m_worker.post([this, pciBus] { m_probe.setGpuBus(pciBus); });
+}
+
 void Telemetry::beginAnswer() {
     m_answering = true;
+    m_energy.begin(now());
+    setEnergyPerToken(AnswerEnergy::kUnknown);
     m_ticks.clear();
     setRates(0, 0, 0);
     if (m_rateHistory.isEmpty()) return;
@@ -84,6 +99,8 @@ void Telemetry::beginAnswer() {
 
 void Telemetry::endAnswer(double prefillRate, double decodeRate, double timeToFirstToken) {
     m_answering = false;
+    const int tokens = m_buffer != nullptr ? m_buffer->figures().generated : 0;
+    setEnergyPerToken(app::energyPerToken(m_energy.end(now()), tokens));
     setRates(prefillRate, decodeRate, timeToFirstToken);
 }
 
@@ -98,13 +115,21 @@ void Telemetry::setRates(double prefill, double decode, double timeToFirstToken)
     Q_EMIT ratesChanged();
 }
 
+void Telemetry::setEnergyPerToken(double joules) {
+    joules = rounded(joules, 0.01);
+    if (same(joules, m_energyPerToken)) return;
+    m_energyPerToken = joules;
+    Q_EMIT energyChanged();
+}
+
 void Telemetry::tick() {
     if (m_answering && m_buffer != nullptr) readLive();
     if (m_sampling) return;
     m_sampling = true;
     m_worker.post([this] {
-        m_mailbox.post([this, sample = m_probe.sample()] {
+        m_mailbox.post([this, sample = m_probe.sample(), time = now()] {
             m_sampling = false;
+            m_energy.add(time, sample.power);
             show(sample);
         });
     });
@@ -132,10 +157,15 @@ void Telemetry::show(const SystemSample& sample) {
     const qint64 process = shownBytes(sample.processBytes);
     const qint64 total = shownBytes(sample.memoryTotal);
     const qint64 available = shownBytes(sample.memoryAvailable);
-    if (process != m_processBytes || total != m_memoryTotal || available != m_memoryAvailable) {
+    const qint64 gpuUsed = shownBytes(sample.gpuMemoryUsed);
+    const qint64 gpuTotal = shownBytes(sample.gpuMemoryTotal);
+    if (process != m_processBytes || total != m_memoryTotal || available != m_memoryAvailable ||
+        gpuUsed != m_gpuMemoryUsed || gpuTotal != m_gpuMemoryTotal) {
         m_processBytes = process;
         m_memoryTotal = total;
         m_memoryAvailable = available;
+        m_gpuMemoryUsed = gpuUsed;
+        m_gpuMemoryTotal = gpuTotal;
         Q_EMIT memoryChanged();
     }
     const double load = rounded(sample.gpuLoad, 0.01);

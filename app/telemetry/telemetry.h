@@ -9,6 +9,7 @@
 
 #include <limits>
 
+#include "app/telemetry/answer_energy.h"
 #include "app/telemetry/system_probe.h"
 #include "app/token_buffer.h"
 #include "app/worker_thread.h"
@@ -29,6 +30,9 @@ class Telemetry : public QObject {
     Q_PROPERTY(qint64 modelBytes READ modelBytes NOTIFY memoryChanged FINAL)
     Q_PROPERTY(qint64 memoryTotal READ memoryTotal NOTIFY memoryChanged FINAL)
     Q_PROPERTY(qint64 memoryAvailable READ memoryAvailable NOTIFY memoryChanged FINAL)
+    Q_PROPERTY(qint64 gpuMemoryUsed READ gpuMemoryUsed NOTIFY memoryChanged FINAL)
+    Q_PROPERTY(qint64 gpuMemoryTotal READ gpuMemoryTotal NOTIFY memoryChanged FINAL)
+    Q_PROPERTY(double energyPerToken READ energyPerToken NOTIFY energyChanged FINAL)
     Q_PROPERTY(bool jetson READ jetson NOTIFY boardChanged FINAL)
     Q_PROPERTY(double gpuLoad READ gpuLoad NOTIFY boardChanged FINAL)
     Q_PROPERTY(double temperature READ temperature NOTIFY boardChanged FINAL)
@@ -38,7 +42,10 @@ class Telemetry : public QObject {
 
   public:
     /// `root` stands in front of /proc, /sys, /etc and /var: tests give a folder of their own.
-    explicit Telemetry(const QString& root = QString(), QObject* parent = nullptr);
+    /// @param nvml  the driver's library for measurements; empty: the machine's, or none where `root` is
+    /// given
+    explicit Telemetry(const QString& root = QString(), QObject* parent = nullptr,
+                       const QString& nvml = QString());
     ~Telemetry() override;
 
     double prefillRate() const {
@@ -51,6 +58,10 @@ class Telemetry : public QObject {
     qint64 modelBytes() const { return m_modelBytes; }              ///< of processBytes: weights and KV cache
     qint64 memoryTotal() const { return m_memoryTotal; }
     qint64 memoryAvailable() const { return m_memoryAvailable; }
+    qint64 gpuMemoryUsed() const { return m_gpuMemoryUsed; }    ///< of a GPU with memory of its own
+    qint64 gpuMemoryTotal() const { return m_gpuMemoryTotal; }  ///< 0: there is none, or it cannot be read
+    /// Joules that the last answer took for each of its tokens, NaN: unknown. Of what `power` measures.
+    double energyPerToken() const { return m_energyPerToken; }
     bool jetson() const { return m_jetson; }
     double gpuLoad() const { return m_gpuLoad; }          ///< 0..1, -1: cannot be read
     double temperature() const { return m_temperature; }  ///< degrees Celsius, NaN: cannot be read
@@ -64,6 +75,8 @@ class Telemetry : public QObject {
     void beginAnswer();
     /// The final figures of an answer, tokens per second and seconds.
     void endAnswer(double prefillRate, double decodeRate, double timeToFirstToken);
+    /// The GPU to measure where there are several, "0000:01:00.0".
+    void setGpuBus(const QString& pciBus);
     /// Where the figures of a running answer are read.
     void watch(const TokenBuffer* buffer) { m_buffer = buffer; }
 
@@ -71,6 +84,7 @@ class Telemetry : public QObject {
     void ratesChanged();
     void rateHistoryChanged();
     void memoryChanged();
+    void energyChanged();
     void boardChanged();
     void windowVisibleChanged();
 
@@ -79,6 +93,7 @@ class Telemetry : public QObject {
     void restartTimer();
     void readLive();
     void setRates(double prefill, double decode, double timeToFirstToken);
+    void setEnergyPerToken(double joules);
     void show(const SystemSample& sample);
 
     const TokenBuffer* m_buffer = nullptr;
@@ -97,6 +112,10 @@ class Telemetry : public QObject {
     qint64 m_modelBytes = 0;
     qint64 m_memoryTotal = 0;
     qint64 m_memoryAvailable = 0;
+    qint64 m_gpuMemoryUsed = 0;
+    qint64 m_gpuMemoryTotal = 0;
+    AnswerEnergy m_energy;
+    double m_energyPerToken = AnswerEnergy::kUnknown;
     bool m_jetson = false;
     double m_gpuLoad = -1;
     double m_temperature = std::numeric_limits<double>::quiet_NaN();

@@ -22,6 +22,7 @@ struct SamplingOptions {
 class Sampler {
   public:
     explicit Sampler(const SamplingOptions& options);
+    const SamplingOptions& options() const { return m_options; }  ///< with the seed that is used
     /// `logits` [vocab] is overwritten. `recent`: the answer's tokens so far, newest last; the
     /// prompt is not among them, or the token that ends each of its turns would be punished too.
     int sample(std::span<float> logits, std::span<const int> recent);

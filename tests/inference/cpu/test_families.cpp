@@ -2,114 +2,20 @@
 // result that does not depend on chunks, threads, reused prefixes or on what a ring of keys has forgotten.
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <cstring>
-
 #include "inference/cpu/cpu_backend.h"
-#include "inference/forward.h"
-#include "inference/reference/reference_backend.h"
-#include "tests/data/memory_checkpoint.h"
+#include "tests/inference/family_models.h"
 
 namespace edgechat::inference {
 namespace {
 
+using edgechat::testing::checkpointOf;
+using edgechat::testing::families;
+using edgechat::testing::Family;
+using edgechat::testing::logitsOf;
 using edgechat::testing::memoryCheckpoint;
-using edgechat::testing::MemoryModelOptions;
+using edgechat::testing::referenceOf;
+using edgechat::testing::sameBits;
 using edgechat::testing::smallConfig;
-
-struct Family {
-    std::string name;
-    ModelConfig config = smallConfig();
-    MemoryModelOptions options;
-};
-
-void PrintTo(const Family& family, std::ostream* out) {
-    *out << family.name;
-}
-
-std::vector<Family> families() {
-    std::vector<Family> all;
-    const auto add = [&all](const std::string& name) -> Family& {
-        all.push_back({name, smallConfig(), {}});
-        all.back().options.seed = all.size();
-        return all.back();
-    };
-    add("llama").config.ropePairs = RopePairs::halves;
-    {
-        Family& f = add("openLlamaHeadsOf100");
-        f.config.heads = 3, f.config.kvHeads = 3, f.config.headSize = 100,
-        f.config.ropePairs = RopePairs::halves;
-        f.config.tiedHead = false;
-    }
-    {
-        Family& f = add("falcon3HeadsOf256");
-        f.config.heads = 4, f.config.kvHeads = 2, f.config.headSize = 256,
-        f.config.ropePairs = RopePairs::halves;
-    }
-    {
-        Family& f = add("smallestHeads");
-        f.config.heads = 6, f.config.kvHeads = 3, f.config.headSize = 2;
-    }
-    {
-        Family& f = add("biasesEverywhere");
-        f.options.linearBiases = f.options.normBiases = true;
-        f.config.norm = NormKind::layer, f.config.tiedHead = false;
-    }
-    {
-        Family& f = add("falcon7b");  // 71 query heads and one of keys and values
-        f.config.heads = 71, f.config.kvHeads = 1, f.config.headSize = 4, f.config.hidden = 284;
-        f.config.ffn = 4 * 284, f.config.norm = NormKind::layer, f.config.activation = Activation::gelu;
-        f.config.gatedMlp = false, f.config.parallelResidual = true, f.config.ropePairs = RopePairs::halves;
-        f.options.normBiases = true, f.options.ownMlpNorm = false;
-    }
-    {
-        Family& f = add("falconWithTwoNorms");
-        f.config.norm = NormKind::layer, f.config.activation = Activation::gelu, f.config.gatedMlp = false;
-        f.config.parallelResidual = true, f.options.normBiases = true, f.options.activationScale = true;
-    }
-    {
-        Family& f = add("falconRw");
-        f.config.heads = f.config.kvHeads = 6, f.config.headSize = 16;
-        f.config.norm = NormKind::layer, f.config.activation = Activation::gelu, f.config.gatedMlp = false;
-        f.config.positions = PositionKind::alibi;
-        f.options.linearBiases = f.options.normBiases = true;
-    }
-    {
-        Family& f = add("alibiWithGroupedHeadsAndWindow");
-        f.config.positions = PositionKind::alibi, f.config.slidingWindow = 70;
-    }
-    add("gatedGelu").config.activation = Activation::gelu;
-    for (const int window : {1, 32, 65, 300}) {
-        add("mistralWindow" + std::to_string(window)).config.slidingWindow = window;
-    }
-    for (const auto& [name, kind] : {std::pair{"linear", RopeScalingKind::linear},
-                                     {"dynamic", RopeScalingKind::dynamic},
-                                     {"yarn", RopeScalingKind::yarn},
-                                     {"llama3", RopeScalingKind::llama3}}) {
-        Family& f = add(std::string(name) + "Rope");
-        f.config.ropeScaling.kind = kind, f.config.ropeScaling.factor = 4;
-        f.config.ropeScaling.originalContext = 128;
-    }
-    for (const int group : {32, 64, 128, 192}) {
-        Family& f = add("awqG" + std::to_string(group));
-        f.options.weights = TensorType::int4, f.options.groupSize = group;
-        f.config.hidden = f.config.ffn = 384, f.config.headSize = 96;
-        f.options.embedding = TensorType::f16;
-    }
-    {
-        Family& f = add("int4GroupsOf20");
-        f.options.weights = TensorType::int4, f.options.groupSize = 20;
-        f.config.hidden = 80, f.config.headSize = 20, f.config.ffn = 100;
-    }
-    {
-        Family& f = add("widthsThatDoNotDivide");
-        f.config.hidden = 100, f.config.heads = 5, f.config.kvHeads = 1, f.config.headSize = 20;
-        f.config.ffn = 90, f.config.vocab = 53, f.config.tiedHead = false;
-        f.options.weights = TensorType::bf16, f.options.embedding = TensorType::f16;
-        f.options.linearBiases = true;
-    }
-    return all;
-}
 
 class FamilyTest : public ::testing::TestWithParam<Family> {
   protected:
@@ -117,56 +23,21 @@ class FamilyTest : public ::testing::TestWithParam<Family> {
 
     static std::unique_ptr<Backend> cpuBackend(int threads, const cpu::Kernels* kernels = nullptr,
                                                KvKind kv = KvKind::fp16) {
-        const auto checkpoint = memoryCheckpoint(GetParam().config, GetParam().options);
+        const auto checkpoint = checkpointOf(GetParam());
         auto backend = cpu::CpuBackend::load(*checkpoint, {threads, kContext, kv, kernels}, {});
         return backend ? std::move(*backend) : nullptr;
     }
 
-    static std::unique_ptr<Backend> referenceBackend() {
-        auto backend = reference::ReferenceBackend::load(
-            memoryCheckpoint(GetParam().config, GetParam().options), 2, kContext, {});
-        return backend ? std::move(*backend) : nullptr;
-    }
-
-    static std::vector<int> someTokens(int count) {
-        std::vector<int> tokens;
-        for (int i = 0; i < count; ++i) tokens.push_back((i * 37 + i * i * 11) % GetParam().config.vocab);
-        return tokens;
-    }
-
-    /// Logits of tokens [first, end), computed in chunks of the given size.
+    static std::unique_ptr<Backend> referenceBackend() { return referenceOf(GetParam(), kContext); }
+    static std::vector<int> someTokens(int count) { return edgechat::testing::someTokens(GetParam(), count); }
     static std::vector<float> logits(Backend& backend, const std::vector<int>& tokens, int chunk,
                                      size_t first = 0) {
-        const auto vocab = static_cast<size_t>(GetParam().config.vocab);
-        std::vector<float> all((tokens.size() - first) * vocab);
-        for (size_t at = first; at < tokens.size(); at += static_cast<size_t>(chunk)) {
-            const size_t count = std::min(static_cast<size_t>(chunk), tokens.size() - at);
-            forward(backend, GetParam().config, std::span<const int>(tokens).subspan(at, count),
-                    static_cast<int>(at), static_cast<int>(count), all.data() + (at - first) * vocab);
-        }
-        return all;
+        return logitsOf(GetParam(), backend, tokens, chunk, first);
     }
-
     static double meanKl(const std::vector<float>& p, const std::vector<float>& q) {
-        const auto vocab = static_cast<size_t>(GetParam().config.vocab);
-        const auto logSum = [vocab](const float* row) {
-            double sum = 0;
-            for (size_t i = 0; i < vocab; ++i) sum += std::exp(double{row[i]});
-            return std::log(sum);
-        };
-        double total = 0;
-        for (size_t row = 0; row < p.size(); row += vocab) {
-            const double logP = logSum(&p[row]), logQ = logSum(&q[row]);
-            for (size_t i = row; i < row + vocab; ++i) {
-                total += std::exp(p[i] - logP) * ((p[i] - logP) - (q[i] - logQ));
-            }
-        }
-        return total / (static_cast<double>(p.size()) / static_cast<double>(vocab));
+        return edgechat::testing::meanKl(p, q, static_cast<size_t>(GetParam().config.vocab));
     }
-
-    static bool same(const std::vector<float>& a, const std::vector<float>& b) {
-        return a.size() == b.size() && std::memcmp(a.data(), b.data(), 4 * a.size()) == 0;
-    }
+    static bool same(const std::vector<float>& a, const std::vector<float>& b) { return sameBits(a, b); }
 };
 
 INSTANTIATE_TEST_SUITE_P(Families, FamilyTest, ::testing::ValuesIn(families()),

@@ -1,0 +1,97 @@
+#include "inference/cuda/gemm.cuh"
+#include "inference/cuda/launch.h"
+
+namespace edgechat::inference::cuda {
+namespace {
+
+constexpr int kStoreThreads = 128;
+
+/// Plain data.
+struct StoreQuantizedArguments {
+    EpilogueArguments epilogue;
+    HeadShape head;
+    int tokens = 0;
+};
+
+/// Staged keys and values into an int8 cache: a warp for each of a token's 2 kvHeads heads. At most 64
+/// registers, no shared memory.
+EDGECHAT_KERNEL(kStoreThreads, 8)
+storeQuantizedKernel(EDGECHAT_ARGUMENT StoreQuantizedArguments args) {
+    const int kvs = 2 * args.epilogue.kvHeads;
+    const int item = blockX() * (kStoreThreads / kWarp) + warpIndex();
+    if (item < args.tokens * kvs) quantizeHead(args.epilogue, args.head, item % kvs, item / kvs);
+}
+
+int blocksFor(int count, int block) {
+    return (count + block - 1) / block;
+}
+
+template <WeightKind kind, int groupsPerChunk, int columnTiles>
+void start(Runtime& runtime, const MatmulArguments& arguments) {
+    const Grid grid{blocksFor(arguments.tokens, 8 * columnTiles),
+                    blocksFor(arguments.terms[0].weights.tiles(), kBlockTiles)};
+    launch(runtime, &gemmKernel<kind, groupsPerChunk, columnTiles>, grid, kGemmThreads,
+           gemmShared(columnTiles), kernelArguments(arguments));
+}
+
+/// Wide blocks decode the weights less often; narrow ones keep more multiprocessors busy.
+int columnTilesFor(const MatmulArguments& arguments, int most, int multiprocessors) {
+    const int rowBlocks = blocksFor(arguments.terms[0].weights.tiles(), kBlockTiles);
+    int columnTiles = arguments.tokens <= 32 ? 4 : arguments.tokens <= 64 ? 8 : 16;
+    if (columnTiles > most) columnTiles = most;
+    while (columnTiles > 4 &&
+           rowBlocks * blocksFor(arguments.tokens, 8 * columnTiles) < 2 * multiprocessors) {
+        columnTiles /= 2;
+    }
+    return columnTiles;
+}
+
+template <WeightKind kind, int groupsPerChunk>
+void startWidth(Runtime& runtime, const MatmulArguments& arguments) {
+    constexpr int kMost = mostColumnTiles(groupsPerChunk);
+    switch (columnTilesFor(arguments, kMost, runtime.properties().multiprocessors)) {
+        case 4:
+            return start<kind, groupsPerChunk, 4>(runtime, arguments);
+        case 8:
+            return start<kind, groupsPerChunk, 8>(runtime, arguments);
+        default:
+            return start<kind, groupsPerChunk, kMost>(runtime, arguments);
+    }
+}
+
+template <WeightKind kind>
+void startKind(Runtime& runtime, const MatmulArguments& arguments) {
+    if (arguments.terms[0].weights.group < kChunk) {
+        startWidth<kind, 2>(runtime, arguments);
+    } else {
+        startWidth<kind, 1>(runtime, arguments);
+    }
+}
+
+void startProduct(Runtime& runtime, const MatmulArguments& arguments) {
+    switch (arguments.terms[0].weights.kind) {
+        case WeightKind::int4Zero:
+            return startKind<WeightKind::int4Zero>(runtime, arguments);
+        case WeightKind::int4Offset:
+            return startKind<WeightKind::int4Offset>(runtime, arguments);
+        case WeightKind::int8:
+            return startKind<WeightKind::int8>(runtime, arguments);
+        case WeightKind::fp16:
+            return startWidth<WeightKind::fp16, 1>(runtime, arguments);
+    }
+}
+
+}  // namespace
+
+void launchGemm(Runtime& runtime, const MatmulArguments& arguments) {
+    startProduct(runtime, arguments);
+    for (int i = 0; i < arguments.segmentCount; ++i) {
+        const EpilogueArguments& epilogue = arguments.segments[i].epilogue;
+        if (epilogue.kind != Epilogue::attention || epilogue.cache.keyScales == nullptr) continue;
+        const int heads = arguments.tokens * 2 * epilogue.kvHeads;
+        launch(runtime, &storeQuantizedKernel, {blocksFor(heads, kStoreThreads / kWarp)}, kStoreThreads, 0,
+               StoreQuantizedArguments{epilogue, headShape(epilogue.headSize), arguments.tokens});
+    }
+}
+
+}  // namespace edgechat::inference::cuda

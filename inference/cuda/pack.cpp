@@ -1,0 +1,334 @@
+#include "inference/cuda/pack.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "inference/model/packing.h"
+
+namespace edgechat::inference::cuda {
+namespace {
+
+constexpr uint64_t kPartAlignment = 256;
+/// Scales of whole rows are fp32 in the file, between 1e-7 and 1 or so. In these units fp16 holds all their
+/// digits that count.
+constexpr float kRowScaleUnit = 0x1p-12f;
+
+uint64_t aligned(uint64_t bytes) {
+    return (bytes + kPartAlignment - 1) / kPartAlignment * kPartAlignment;
+}
+
+bool finiteHalf(uint16_t bits) {
+    return (bits & 0x7c00) != 0x7c00;
+}
+
+template <class T>
+T readAt(const std::byte* bytes) {
+    T value;
+    std::memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
+template <class T>
+void writeAt(std::byte* bytes, T value) {
+    std::memcpy(bytes, &value, sizeof value);
+}
+
+bool isFloat(TensorType type) {
+    return type == TensorType::f32 || type == TensorType::f16 || type == TensorType::bf16;
+}
+
+/// Blocks of 32 of ggml's: {fp16 scale [, fp16 offset]; codes}.
+bool unpackBlocks(const PackedForm& form, TensorType type, const std::byte* block, UnpackedRow& row) {
+    for (int g = 0; g < form.columns / kGroup; ++g, block += blockBytes(type)) {
+        const auto scale = readAt<uint16_t>(block);
+        const auto offset = type == TensorType::q4_1 ? readAt<uint16_t>(block + 2) : uint16_t{0};
+        if (!finiteHalf(scale) || !finiteHalf(offset)) return false;
+        row.scales[static_cast<size_t>(g)] = scale;
+        const std::byte* codes = block + (type == TensorType::q4_1 ? 4 : 2);
+        if (type == TensorType::q8_0) {
+            uint8_t* out = row.codes.data() + g * kGroup;
+            for (int i = 0; i < kGroup; ++i)
+                out[i] = static_cast<uint8_t>(static_cast<uint8_t>(codes[i]) ^ 0x80);
+            continue;
+        }
+        if (form.kind == WeightKind::int4Zero) {
+            row.zeros[static_cast<size_t>(g)] = 8;
+        } else {
+            row.offsets[static_cast<size_t>(g)] = offset;
+        }
+        // Inputs 0 to 15 are the low halves of the 16 bytes, 16 to 31 the high ones.
+        uint8_t* out = row.codes.data() + g * kGroup / 2;
+        for (int i = 0; i < 8; ++i) {
+            const auto first = static_cast<uint8_t>(codes[2 * i]),
+                       second = static_cast<uint8_t>(codes[2 * i + 1]);
+            out[i] = static_cast<uint8_t>((first & 15) | (second & 15) << 4);
+            out[8 + i] = static_cast<uint8_t>(first >> 4 | (second & 0xf0));
+        }
+    }
+    return true;
+}
+
+/// Groups of int4 (tensor.h), their zero as the whole number that it is or was made of.
+bool unpackInt4(const PackedForm& form, const TensorInfo& tensor, const std::byte* block, UnpackedRow& row) {
+    const int size = tensor.groupSize, parts = size / form.group;
+    for (int g = 0; g < form.columns / size; ++g, block += blockBytes(tensor.type, size)) {
+        const uint16_t scale = floatToHalf(readAt<float>(block));
+        const float zero = std::nearbyint(readAt<float>(block + sizeof(float)));
+        if (!finiteHalf(scale) || !(zero >= 0 && zero <= 15)) return false;
+        std::fill_n(row.scales.begin() + g * parts, parts, scale);
+        std::fill_n(row.zeros.begin() + g * parts, parts, static_cast<uint8_t>(zero));
+        std::memcpy(row.codes.data() + static_cast<size_t>(g) * size / 2, block + 2 * sizeof(float),
+                    static_cast<size_t>(size / 2));
+    }
+    return true;
+}
+
+/// A row of int8 with one scale.
+bool unpackInt8(const PackedForm& form, const std::byte* stored, UnpackedRow& row) {
+    const auto scale = readAt<float>(stored);
+    row.scales[0] = floatToHalf(scale / form.factor);
+    if (!finiteHalf(row.scales[0])) return false;
+    for (int k = 0; k < form.columns; ++k) {
+        row.codes[static_cast<size_t>(k)] =
+            static_cast<uint8_t>(static_cast<uint8_t>(stored[sizeof scale + static_cast<size_t>(k)]) ^ 0x80);
+    }
+    return true;
+}
+
+/// Floats as int8 in groups of a chunk.
+bool quantize(const PackedForm& form, const std::vector<float>& values, UnpackedRow& row) {
+    for (int first = 0; first < form.columns; first += form.group) {
+        const int count = std::min(form.group, form.columns - first);
+        float largest = 0;
+        for (int i = 0; i < count; ++i) {
+            const float value = values[static_cast<size_t>(first + i)];
+            if (!std::isfinite(value)) return false;
+            largest = std::max(largest, std::fabs(value));
+        }
+        uint16_t scale = floatToHalf(largest / 127.0f);
+        // Rounded down so far that the largest would not fit any more.
+        if (127.5f * halfToFloat(scale) < largest) ++scale;
+        if (!finiteHalf(scale)) return false;
+        row.scales[static_cast<size_t>(first / form.group)] = scale;
+        const float unit = halfToFloat(scale);
+        for (int i = 0; i < count; ++i) {
+            const float code = unit > 0 ? std::nearbyint(values[static_cast<size_t>(first + i)] / unit) : 0;
+            row.codes[static_cast<size_t>(first + i)] =
+                static_cast<uint8_t>(static_cast<int>(std::clamp(code, -127.0f, 127.0f)) + 128);
+        }
+    }
+    return true;
+}
+
+bool toHalves(const std::vector<float>& values, UnpackedRow& row) {
+    auto* out = reinterpret_cast<std::byte*>(row.codes.data());
+    for (const float value : values) {
+        const uint16_t half = floatToHalf(value);
+        if (!finiteHalf(half)) return false;
+        writeAt(out, half);
+        out += sizeof half;
+    }
+    return true;
+}
+
+// Inputs k0 .. k0 + 3 of a lane in step s of a chunk, in bits 0..3, 16..19, 8..11, 24..27.
+uint32_t spread(uint16_t fourCodes) {
+    return (fourCodes & 0x0f0fu) | (fourCodes & 0xf0f0u) << 12;
+}
+
+int firstInput(int step, int lane) {
+    return 32 * (step / 2) + 8 * (lane % 4) + 4 * (step % 2);
+}
+
+void packInt4Chunk(const UnpackedRow& upper, const UnpackedRow& lower, int chunk, int g, std::byte* out) {
+    for (int j = 0; j < 4; ++j) {
+        for (int s = 0; s < 4; ++s) {
+            const size_t at = static_cast<size_t>(chunk * kChunk + firstInput(s, j)) / 2;
+            const auto a = readAt<uint16_t>(reinterpret_cast<const std::byte*>(upper.codes.data() + at));
+            const auto b = readAt<uint16_t>(reinterpret_cast<const std::byte*>(lower.codes.data() + at));
+            writeAt(out + 16 * (4 * g + j) + 4 * s, spread(a) | spread(b) << 4);
+        }
+    }
+}
+
+void packInt8Chunk(const UnpackedRow& upper, const UnpackedRow& lower, int chunk, int g, std::byte* out) {
+    for (int j = 0; j < 4; ++j) {
+        for (int s = 0; s < 4; ++s) {
+            const size_t at = static_cast<size_t>(chunk * kChunk + firstInput(s, j));
+            std::byte* to = out + 512 * (s / 2) + 16 * (4 * g + j) + 8 * (s % 2);
+            std::memcpy(to, upper.codes.data() + at, 2);
+            std::memcpy(to + 2, lower.codes.data() + at, 2);
+            std::memcpy(to + 4, upper.codes.data() + at + 2, 2);
+            std::memcpy(to + 6, lower.codes.data() + at + 2, 2);
+        }
+    }
+}
+
+void packHalfChunk(const UnpackedRow& upper, const UnpackedRow& lower, int chunk, int g, std::byte* out) {
+    for (int j = 0; j < 4; ++j) {
+        for (int s = 0; s < 4; ++s) {
+            const size_t at = 2 * static_cast<size_t>(chunk * kChunk + firstInput(s, j));
+            std::byte* to = out + 512 * s + 16 * (4 * g + j);
+            std::memcpy(to, upper.codes.data() + at, 4);
+            std::memcpy(to + 4, lower.codes.data() + at, 4);
+            std::memcpy(to + 8, upper.codes.data() + at + 4, 4);
+            std::memcpy(to + 12, lower.codes.data() + at + 4, 4);
+        }
+    }
+}
+
+}  // namespace
+
+PackedForm PackedForm::of(const TensorInfo& tensor, MatrixRole role) {
+    PackedForm form;
+    form.columns = static_cast<int>(tensor.columns);
+    switch (tensor.type == TensorType::int4 && tensor.groupSize % kGroup != 0 ? TensorType::f32
+                                                                              : keptType(tensor)) {
+        case TensorType::q4_0:
+            form.kind = WeightKind::int4Zero, form.group = kGroup;
+            break;
+        case TensorType::q4_1:
+            form.kind = WeightKind::int4Offset, form.group = kGroup;
+            break;
+        case TensorType::q8_0:
+            form.kind = WeightKind::int8, form.group = kGroup;
+            break;
+        case TensorType::int4:
+            form.kind = WeightKind::int4Zero;
+            form.group = tensor.groupSize % kChunk == 0 ? tensor.groupSize : kGroup;
+            break;
+        case TensorType::int8:
+            form.kind = WeightKind::int8, form.group = paddedInputs(form.columns);
+            form.factor = kRowScaleUnit;
+            break;
+        default:
+            if (role == MatrixRole::quantizedVocabulary) form.kind = WeightKind::int8;
+    }
+    return form;
+}
+
+bool PackedForm::multipliesLike(const PackedForm& other) const {
+    return kind == other.kind && (group < kChunk) == (other.group < kChunk);
+}
+
+PackedLayout::PackedLayout(const PackedForm& form, int rows) {
+    shape.kind = form.kind;
+    shape.rows = rows;
+    shape.columns = form.columns;
+    shape.group = form.group;
+    shape.factor = form.factor;
+    tileQuants = static_cast<uint64_t>(shape.chunks()) * static_cast<uint64_t>(chunkBytes(form.kind));
+    if (form.kind != WeightKind::fp16) tileScales = static_cast<uint64_t>(shape.groups()) * 8 * 4;
+    if (form.kind == WeightKind::int4Zero) tileZeros = static_cast<uint64_t>(shape.groups()) * 8;
+    if (form.kind == WeightKind::int4Offset) tileZeros = tileScales;
+    const auto tiles = static_cast<uint64_t>(shape.tiles());
+    scales = aligned(tiles * tileQuants);
+    zeros = scales + aligned(tiles * tileScales);
+    bytes = zeros + aligned(tiles * tileZeros);
+}
+
+PackedMatrix PackedLayout::at(const std::byte* device) const {
+    PackedMatrix matrix = shape;
+    matrix.quants = device;
+    matrix.scales = reinterpret_cast<const uint32_t*>(device + scales);
+    matrix.zeros = device + zeros;
+    return matrix;
+}
+
+UnpackedRow::UnpackedRow(const PackedForm& form) {
+    const auto inputs = static_cast<size_t>(paddedInputs(form.columns));
+    const size_t groups = (inputs + static_cast<size_t>(form.group) - 1) / static_cast<size_t>(form.group);
+    switch (form.kind) {
+        case WeightKind::int4Zero:
+            codes.assign(inputs / 2, 0);
+            zeros.assign(groups, 0);
+            break;
+        case WeightKind::int4Offset:
+            codes.assign(inputs / 2, 0);
+            offsets.assign(groups, 0);
+            break;
+        case WeightKind::int8:
+            codes.assign(inputs, 128);
+            break;
+        case WeightKind::fp16:
+            codes.assign(inputs * 2, 0);
+            return;
+    }
+    scales.assign(groups, 0);
+}
+
+bool unpackRow(const PackedForm& form, const TensorInfo& tensor, const std::byte* stored, UnpackedRow& row) {
+    if (form.kind == WeightKind::fp16 || (isFloat(tensor.type) && form.kind == WeightKind::int8)) {
+        std::vector<float> values(static_cast<size_t>(form.columns));
+        dequantizeRow(tensor, stored, values.data());
+        return form.kind == WeightKind::fp16 ? toHalves(values, row) : quantize(form, values, row);
+    }
+    if (tensor.type == TensorType::int4) return unpackInt4(form, tensor, stored, row);
+    if (tensor.type == TensorType::int8) return unpackInt8(form, stored, row);
+    const TensorType kept = keptType(tensor);
+    if (kept == tensor.type) return unpackBlocks(form, kept, stored, row);
+    std::vector<std::byte> blocks(static_cast<size_t>(form.columns / kGroup * blockBytes(kept)));
+    transcodeRow(tensor, stored, blocks.data());
+    return unpackBlocks(form, kept, blocks.data(), row);
+}
+
+void packTile(const PackedForm& form, const UnpackedRow* const (&rows)[kTileRows], std::byte* quants,
+              std::byte* scales, std::byte* zeros) {
+    const int chunks = paddedInputs(form.columns) / kChunk;
+    const auto pack = form.kind == WeightKind::fp16   ? packHalfChunk
+                      : form.kind == WeightKind::int8 ? packInt8Chunk
+                                                      : packInt4Chunk;
+    for (int chunk = 0; chunk < chunks; ++chunk, quants += chunkBytes(form.kind)) {
+        for (int g = 0; g < 8; ++g) pack(*rows[g], *rows[g + 8], chunk, g, quants);
+    }
+    for (size_t group = 0; group < rows[0]->scales.size(); ++group) {
+        for (int g = 0; g < 8; ++g) {
+            const UnpackedRow &upper = *rows[g], &lower = *rows[g + 8];
+            const size_t at = group * 8 + static_cast<size_t>(g);
+            writeAt(scales + 4 * at, static_cast<uint32_t>(lower.scales[group]) << 16 | upper.scales[group]);
+            if (form.kind == WeightKind::int4Zero) {
+                zeros[at] = static_cast<std::byte>(upper.zeros[group] | lower.zeros[group] << 4);
+            } else if (form.kind == WeightKind::int4Offset) {
+                writeAt(zeros + 4 * at,
+                        static_cast<uint32_t>(lower.offsets[group]) << 16 | upper.offsets[group]);
+            }
+        }
+    }
+}
+
+std::vector<RowReference> plainRows(int tensor, int rows) {
+    std::vector<RowReference> all(static_cast<size_t>((rows + kTileRows - 1) / kTileRows * kTileRows));
+    for (int row = 0; row < rows; ++row) all[static_cast<size_t>(row)] = {tensor, row};
+    return all;
+}
+
+std::vector<RowReference> headRows(int tensor, int heads, int headSize, bool pairs, bool adjacent) {
+    const int tiles = (headSize + kTileRows - 1) / kTileRows;
+    std::vector<RowReference> all(static_cast<size_t>(heads * tiles * kTileRows));
+    for (size_t i = 0; i < all.size(); ++i) {
+        const int row = static_cast<int>(i) % kTileRows;
+        const int tile = static_cast<int>(i) / kTileRows % tiles;
+        const int head = static_cast<int>(i) / (tiles * kTileRows);
+        int element = tile * kTileRows + row;
+        if (pairs) {
+            const int pair = 8 * tile + row % 8;
+            if (pair >= headSize / 2) continue;
+            element = adjacent ? 2 * pair + row / 8 : pair + row / 8 * (headSize / 2);
+        }
+        if (element < headSize) all[i] = {tensor, head * headSize + element};
+    }
+    return all;
+}
+
+std::vector<RowReference> pairedRows(int first, int second, int rows) {
+    std::vector<RowReference> all(static_cast<size_t>((rows + 7) / 8 * kTileRows));
+    for (int row = 0; row < rows; ++row) {
+        const auto at = static_cast<size_t>(row / 8 * kTileRows + row % 8);
+        all[at] = {first, row};
+        all[at + 8] = {second, row};
+    }
+    return all;
+}
+
+}  // namespace edgechat::inference::cuda

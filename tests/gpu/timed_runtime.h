@@ -1,0 +1,102 @@
+// The time of every kernel inside the real backend: a runtime that marks the stream before each launch, and a
+// backend that says which operation the launches belong to.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "inference/backend.h"
+#include "inference/cuda/runtime.h"
+#include "tests/gpu/bench_device.h"
+
+namespace edgechat::gpu {
+
+/// Another runtime, with a mark before every launch while it is timing. A kernel's time runs to the next
+/// launch, so that it holds the microsecond between two kernels too.
+class TimedRuntime final : public inference::cuda::Runtime {
+  public:
+    explicit TimedRuntime(std::unique_ptr<inference::cuda::Runtime> inner)
+        : m_inner(std::move(inner)), m_clock(*m_inner) {}
+
+    const inference::cuda::DeviceProperties& properties() const override { return m_inner->properties(); }
+    uint64_t freeMemory() const override { return m_inner->freeMemory(); }
+    Result<inference::cuda::Memory> allocate(uint64_t bytes, const char* what) override {
+        return m_inner->allocate(bytes, what);
+    }
+    Result<inference::cuda::Memory> allocatePinned(uint64_t bytes, const char* what) override {
+        return m_inner->allocatePinned(bytes, what);
+    }
+    void release(void* data, bool pinned) override { m_inner->release(data, pinned); }
+    void copyToDevice(void* to, const void* from, uint64_t bytes) override {
+        m_inner->copyToDevice(to, from, bytes);
+    }
+    void copyFromDevice(void* to, const void* from, uint64_t bytes) override {
+        m_inner->copyFromDevice(to, from, bytes);
+    }
+    void zero(void* data, uint64_t bytes) override { m_inner->zero(data, bytes); }
+    Result<void> synchronize() override { return m_inner->synchronize(); }
+    void mark(int index) override { m_inner->mark(index); }
+    void waitForMark(int index) override { m_inner->waitForMark(index); }
+    Result<std::unique_ptr<Recording>> record(const std::function<void()>& launches) override {
+        return m_inner->record(launches);
+    }
+    void replay(Recording& recording) override { m_inner->replay(recording); }
+    /// Every launch asks for the stream once, just before it starts (launch.h).
+    void* stream() const override {
+        if (m_timing) {
+            m_clock.mark();
+            m_labels.push_back(m_label);
+        }
+        return m_inner->stream();
+    }
+
+    void startTiming() { m_timing = true; }
+    /// Adds what was measured since startTiming() to `times`.
+    struct Kernel {
+        double seconds = 0;
+        int launches = 0;
+    };
+    void stopTiming(std::map<std::string, Kernel>& times);
+    void setLabel(const char* label) { m_label = label; }
+
+  private:
+    const std::unique_ptr<inference::cuda::Runtime> m_inner;
+    bool m_timing = false;
+    const char* m_label = "";
+    mutable StreamClock m_clock;
+    mutable std::vector<const char*> m_labels;
+};
+
+/// Another backend's operations one by one, never as one recorded piece.
+class LabelledBackend final : public inference::Backend {
+  public:
+    LabelledBackend(inference::Backend& inner, TimedRuntime& runtime) : m_inner(inner), m_runtime(runtime) {}
+
+    int maxBatch() const override { return m_inner.maxBatch(); }
+    uint64_t weightBytes() const override { return m_inner.weightBytes(); }
+    uint64_t bytesPerToken() const override { return m_inner.bytesPerToken(); }
+    int threads() const override { return m_inner.threads(); }
+    int reusable(int tokens) const override { return m_inner.reusable(tokens); }
+    Result<void> status() const override { return m_inner.status(); }
+
+    void embed(std::span<const int> tokens, int start) override { at("embed").embed(tokens, start); }
+    void norm(int layer, inference::NormRole role) override { at("norm").norm(layer, role); }
+    void queryKeyValue(int layer) override { at("queries, keys, values").queryKeyValue(layer); }
+    void attend(int layer) override { at("attention").attend(layer); }
+    void project(int layer) override { at("output").project(layer); }
+    void mlpUp(int layer) override { at("up").mlpUp(layer); }
+    void mlpDown(int layer) override { at("down").mlpDown(layer); }
+    void head(int count, float* logits) override { at("head").head(count, logits); }
+
+  private:
+    inference::Backend& at(const char* label) {
+        m_runtime.setLabel(label);
+        return m_inner;
+    }
+
+    inference::Backend& m_inner;
+    TimedRuntime& m_runtime;
+};
+
+}  // namespace edgechat::gpu

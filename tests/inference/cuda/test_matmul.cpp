@@ -1,0 +1,692 @@
+// Linear maps of packed weights with their epilogues, on the kernel harness: against plain loops in double
+// over the weights before they were packed. The packing here is written from packed_matrix.h's comment alone.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "inference/cuda/host_half.h"
+#include "inference/cuda/matmul.h"
+#include "tests/data/random_values.h"
+#include "tests/inference/cuda/harness/lanes.h"
+
+namespace edgechat::inference::cuda {
+namespace {
+
+using testing::RandomValues;
+
+constexpr uint16_t kUntouchedHalf = 0x5a5a;
+constexpr float kUntouched = -7.25e12f;
+constexpr uint16_t kNan = 0x7e00;
+
+double halfOf(uint16_t bits) {
+    return host::halfValue(bits);
+}
+
+Runtime& runtime() {
+    static Result<std::unique_ptr<Runtime>> instance = Runtime::open();
+    return *instance.value();
+}
+
+int below(RandomValues& random, int end) {
+    const int value = static_cast<int>((random.next() * 0.5f + 0.5f) * static_cast<float>(end));
+    return value < end ? value : end - 1;
+}
+
+/// Weights as plain numbers and packed.
+struct Weights {
+    int rows = 0, columns = 0;
+    std::vector<double> value;  ///< [rows][columns]
+    std::vector<double> size;   ///< [rows][columns]: what its terms come to without their signs
+    std::vector<uint32_t> quants, scales;
+    std::vector<uint8_t> zeros;
+    PackedMatrix packed;
+
+    double& at(std::vector<double>& of, int row, int column) {
+        return of[static_cast<size_t>(row) * static_cast<size_t>(columns) + static_cast<size_t>(column)];
+    }
+};
+
+template <class T>
+uint8_t* bytesOf(std::vector<T>& of) {
+    return reinterpret_cast<uint8_t*>(of.data());
+}
+
+/// @param group  inputs of a scale; 0: the whole row
+Weights makeWeights(WeightKind kind, int rows, int columns, int group, float factor, uint64_t seed) {
+    RandomValues random(seed);
+    Weights w;
+    w.rows = rows;
+    w.columns = columns;
+    w.value.resize(static_cast<size_t>(rows) * static_cast<size_t>(columns));
+    w.size = w.value;
+    const int chunks = (columns + 63) / 64, padded = chunks * 64;
+    if (group == 0) group = padded;
+    if (kind == WeightKind::fp16) group = 64;
+    const int groups = (padded + group - 1) / group, tiles = rows / 16;
+    const bool zeroPoints = kind == WeightKind::int4Zero, offsets = kind == WeightKind::int4Offset;
+    const size_t bytes = kind == WeightKind::fp16 ? 2048 : kind == WeightKind::int8 ? 1024 : 512;
+    w.quants.assign(static_cast<size_t>(tiles * chunks) * bytes / 4, 0);
+    if (kind != WeightKind::fp16) w.scales.assign(static_cast<size_t>(tiles * groups * 8), 0);
+    if (zeroPoints) w.zeros.assign(static_cast<size_t>(tiles * groups * 8), 0);
+    if (offsets) w.zeros.assign(static_cast<size_t>(tiles * groups * 32), 0);
+
+    std::vector<int> zero(static_cast<size_t>(rows * groups));
+    std::vector<double> scale(zero.size()), offset(zero.size());
+    for (int row = 0; row < rows; ++row) {
+        for (int n = 0; n < groups; ++n) {
+            const auto at = static_cast<size_t>(row * groups + n);
+            const int tile = row / 16, g = row % 8, below8 = row % 16 / 8;
+            const auto entry = static_cast<size_t>((tile * groups + n) * 8 + g);
+            const uint16_t scaleBits = host::halfBits(0.02 + 0.015 * random.next());
+            const uint16_t offsetBits = host::halfBits(0.2 * random.next());
+            scale[at] = halfOf(scaleBits);
+            offset[at] = halfOf(offsetBits);
+            zero[at] = below(random, 16);
+            if (kind != WeightKind::fp16)
+                std::memcpy(bytesOf(w.scales) + 4 * entry + 2 * below8, &scaleBits, 2);
+            if (zeroPoints) w.zeros[entry] = static_cast<uint8_t>(w.zeros[entry] | zero[at] << 4 * below8);
+            if (offsets) std::memcpy(&w.zeros[4 * entry + 2 * static_cast<size_t>(below8)], &offsetBits, 2);
+        }
+    }
+    uint8_t* to = bytesOf(w.quants);
+    for (int tile = 0; tile < tiles; ++tile)
+        for (int chunk = 0; chunk < chunks; ++chunk)
+            for (int lane = 0; lane < 32; ++lane)
+                for (int step = 0; step < 4; ++step)
+                    for (int item = 0; item < 8; ++item) {  // register a0..a3, and which of its two inputs
+                        const int a = item / 2, e = item % 2, g = lane / 4, j = lane % 4;
+                        const int row = 16 * tile + g + a % 2 * 8;
+                        const int k = 64 * chunk + 32 * (step / 2) + 8 * j + 4 * (step % 2) + a / 2 * 2 + e;
+                        const auto at = static_cast<size_t>(row * groups + k / group);
+                        const auto first = static_cast<size_t>(tile * chunks + chunk) * bytes;
+                        const bool real = k < columns;
+                        double code = 0, worth = 0, size = 0;
+                        if (kind == WeightKind::fp16) {
+                            const uint16_t bits = real ? host::halfBits(0.3 * random.next()) : 0;
+                            worth = size = halfOf(bits);
+                            std::memcpy(
+                                to + first + static_cast<size_t>(512 * step + 16 * lane + 4 * a + 2 * e),
+                                &bits, 2);
+                        } else if (kind == WeightKind::int8) {
+                            code = real ? below(random, 255) - 127 : 0;
+                            to[first + static_cast<size_t>(512 * (step / 2) + 16 * lane + 8 * (step % 2) +
+                                                           item)] = static_cast<uint8_t>(code + 128);
+                            worth = size = scale[at] * code;
+                        } else {
+                            const int own = real ? below(random, 16) : zeroPoints ? zero[at] : 0;
+                            const int bit = 4 * a + 16 * e;
+                            to[first + static_cast<size_t>(16 * lane + 4 * step + bit / 8)] |=
+                                static_cast<uint8_t>(own << bit % 8);
+                            worth = zeroPoints ? scale[at] * (own - zero[at]) : scale[at] * own + offset[at];
+                            size = zeroPoints ? worth : scale[at] * own + std::fabs(offset[at]);
+                        }
+                        if (!real) continue;
+                        w.at(w.value, row, k) = worth * factor;
+                        w.at(w.size, row, k) = std::fabs(size * factor);
+                    }
+    w.packed.kind = kind;
+    w.packed.rows = rows;
+    w.packed.columns = columns;
+    w.packed.group = group;
+    w.packed.factor = factor;
+    w.packed.quants = reinterpret_cast<const std::byte*>(w.quants.data());
+    if (!w.scales.empty()) w.packed.scales = w.scales.data();
+    if (!w.zeros.empty()) w.packed.zeros = reinterpret_cast<const std::byte*>(w.zeros.data());
+    return w;
+}
+
+/// fp16 inputs: zeros to the end of the last chunk, then what must not be read.
+struct Inputs {
+    int stride = 0;
+    std::vector<uint16_t> bits;
+
+    Inputs(int tokens, int columns, uint64_t seed) {
+        RandomValues random(seed);
+        const int padded = (columns + 63) / 64 * 64;
+        stride = padded + 8;
+        bits.assign(static_cast<size_t>(tokens * stride), kNan);
+        for (int t = 0; t < tokens; ++t)
+            for (int k = 0; k < padded; ++k)
+                bits[static_cast<size_t>(t * stride + k)] = k < columns ? host::halfBits(random.next()) : 0;
+        bits.resize(bits.size() - 8);  // nothing follows the last token
+    }
+};
+
+/// Products in double, and the sums of their terms' sizes, which rounding is measured by.
+struct Products {
+    int rows = 0;
+    std::vector<double> value, size;  ///< [T][rows]
+
+    double at(int token, int row) const { return value[static_cast<size_t>(token * rows + row)]; }
+    double sizeAt(int token, int row) const { return size[static_cast<size_t>(token * rows + row)]; }
+
+    void add(Weights& w, const Inputs& x, int tokens) {
+        rows = w.rows;
+        value.resize(static_cast<size_t>(tokens * rows));
+        size.resize(value.size());
+        for (int t = 0; t < tokens; ++t)
+            for (int row = 0; row < rows; ++row)
+                for (int k = 0; k < w.columns; ++k) {
+                    const double input = halfOf(x.bits[static_cast<size_t>(t * x.stride + k)]);
+                    value[static_cast<size_t>(t * rows + row)] += w.at(w.value, row, k) * input;
+                    size[static_cast<size_t>(t * rows + row)] += w.at(w.size, row, k) * std::fabs(input);
+                }
+    }
+};
+
+/// Rounding of fp32 sums, relative to the sum of the terms' sizes.
+constexpr double kRounding = 1e-6;
+constexpr double kHalfRounding = 0x1p-11, kSmallestHalf = 0x1p-24;
+
+using Launch = void (*)(Runtime&, const MatmulArguments&);
+
+MatmulArguments argumentsFor(const Weights& w, const Inputs& x, int tokens,
+                             const EpilogueArguments& epilogue) {
+    MatmulArguments arguments;
+    arguments.terms[0] = {w.packed, x.bits.data(), x.stride};
+    arguments.segments[0] = {w.packed.tiles(), epilogue};
+    arguments.tokens = tokens;
+    return arguments;
+}
+
+std::vector<float> plainResult(Launch launch, const Weights& w, const Inputs& x, int tokens) {
+    std::vector<float> out(static_cast<size_t>(tokens * w.rows), kUntouched);
+    EpilogueArguments epilogue;
+    epilogue.rows = epilogue.outStride = w.rows;
+    epilogue.out = out.data();
+    launch(runtime(), argumentsFor(w, x, tokens, epilogue));
+    return out;
+}
+
+void expectPlain(const std::vector<float>& out, const Products& y, const std::string& what) {
+    ASSERT_EQ(out.size(), y.value.size());
+    for (size_t i = 0; i < out.size(); ++i) {
+        ASSERT_NEAR(out[i], y.value[i], kRounding * y.size[i])
+            << what << ", row " << i % static_cast<size_t>(y.rows);
+    }
+}
+
+constexpr WeightKind kKinds[] = {WeightKind::int4Zero, WeightKind::int4Offset, WeightKind::int8,
+                                 WeightKind::fp16};
+constexpr int kGroups[] = {32, 64, 128, 0};
+
+std::string describe(WeightKind kind, int rows, int columns, int group, int tokens) {
+    return "kind " + std::to_string(static_cast<int>(kind)) + ", " + std::to_string(rows) + " x " +
+           std::to_string(columns) + ", group " + std::to_string(group) + ", " + std::to_string(tokens) +
+           " tokens";
+}
+
+TEST(Matmul, gemvIsTheProductForEveryKindAndShape) {
+    int number = 0;
+    for (const WeightKind kind : kKinds)
+        for (const int group : kGroups) {
+            if (kind == WeightKind::fp16 && group != 64) continue;
+            for (const int columns : {64, 100, 576, 960, 1000, 2272, 4544})
+                for (const int rows : {16, 48, 144, 272}) {
+                    if (rows * columns > 144 * 1000) continue;
+                    const int tokens = number++ % kMostGemvTokens + 1;
+                    Weights w = makeWeights(kind, rows, columns, group, number % 2 == 0 ? 1.0f : 0.375f,
+                                            static_cast<uint64_t>(number));
+                    const Inputs x(tokens, columns, static_cast<uint64_t>(number) + 1000);
+                    Products y;
+                    y.add(w, x, tokens);
+                    expectPlain(plainResult(launchGemv, w, x, tokens), y,
+                                describe(kind, rows, columns, group, tokens));
+                    if (HasFatalFailure()) return;
+                }
+        }
+}
+
+TEST(Matmul, gemvTokensDoNotDependOnEachOther) {
+    for (const WeightKind kind : kKinds)
+        for (const int group : {32, 128}) {
+            if (kind == WeightKind::fp16 && group == 32) continue;
+            const Weights w = makeWeights(kind, 32, 1000, group, 1.5f, 5);
+            const Inputs x(kMostGemvTokens, 1000, 6);
+            const std::vector<float> all = plainResult(launchGemv, w, x, kMostGemvTokens);
+            for (int tokens = 1; tokens < kMostGemvTokens; ++tokens) {
+                testing::seedLanes(static_cast<uint32_t>(tokens));
+                const std::vector<float> fewer = plainResult(launchGemv, w, x, tokens);
+                ASSERT_EQ(std::memcmp(fewer.data(), all.data(), fewer.size() * sizeof(float)), 0)
+                    << describe(kind, 32, 1000, group, tokens);
+            }
+        }
+}
+
+TEST(Matmul, gemmIsTheProductForEveryKindAndShape) {
+    constexpr int kTokens[] = {1, 9, 33, 64, 100, 130};
+    constexpr int kRows[] = {16, 48, 144, 272};
+    constexpr int kColumns[] = {64, 100, 576, 1000, 960};
+    int number = 0;
+    for (const WeightKind kind : kKinds)
+        for (const int group : kGroups) {
+            if (kind == WeightKind::fp16 && group != 64) continue;
+            for (const int tokens : kTokens) {
+                ++number;
+                const int rows = kRows[number % 4], columns = kColumns[number % 5];
+                Weights w = makeWeights(kind, rows, columns, group, number % 2 == 0 ? 1.0f : 2.5f,
+                                        static_cast<uint64_t>(number));
+                const Inputs x(tokens, columns, static_cast<uint64_t>(number) + 1000);
+                Products y;
+                y.add(w, x, tokens);
+                const std::string what = describe(kind, rows, columns, group, tokens);
+                const std::vector<float> out = plainResult(launchGemm, w, x, tokens);
+                expectPlain(out, y, what);
+                if (HasFatalFailure()) return;
+
+                const int few = tokens < kMostGemvTokens ? tokens : kMostGemvTokens;
+                const std::vector<float> gemv = plainResult(launchGemv, w, x, few);
+                for (size_t n = 0; n < gemv.size(); ++n)
+                    ASSERT_NEAR(out[n], gemv[n], 1e-5 * y.size[n]) << what;
+            }
+        }
+}
+
+// Enough rows that the widest blocks are chosen, for tokens that do not fill them.
+TEST(Matmul, gemmWithWideBlocks) {
+    for (const WeightKind kind : kKinds)
+        for (const int group : {32, 64}) {
+            if (kind == WeightKind::fp16 && group == 32) continue;
+            for (const int tokens : {61, 130}) {
+                const int rows = tokens > 100 ? 16 * 65 : 16 * 129;
+                Weights w = makeWeights(kind, rows, 100, group, 1.0f, 3);
+                const Inputs x(tokens, 100, 4);
+                Products y;
+                y.add(w, x, tokens);
+                expectPlain(plainResult(launchGemm, w, x, tokens), y,
+                            describe(kind, rows, 100, group, tokens));
+                if (HasFatalFailure()) return;
+            }
+        }
+}
+
+struct Path {
+    Launch launch;
+    int tokens;
+};
+constexpr Path kPaths[] = {
+    {launchGemv, 1}, {launchGemv, 5}, {launchGemv, 8}, {launchGemm, 3}, {launchGemm, 45}};
+
+TEST(Matmul, addsTwoTerms) {
+    for (const WeightKind kind : kKinds)
+        for (const int group : {32, 64}) {
+            if (kind == WeightKind::fp16 && group == 32) continue;
+            for (const Path path : kPaths) {
+                Weights first = makeWeights(kind, 48, 576, group, 0.5f, 1);
+                Weights second = makeWeights(kind, 48, 100, group, 3.0f, 2);
+                const Inputs x(path.tokens, 576, 3), other(path.tokens, 100, 4);
+                Products y;
+                y.add(first, x, path.tokens);
+                y.add(second, other, path.tokens);
+                std::vector<float> out(y.value.size(), kUntouched);
+                EpilogueArguments epilogue;
+                epilogue.rows = epilogue.outStride = 48;
+                epilogue.out = out.data();
+                MatmulArguments arguments = argumentsFor(first, x, path.tokens, epilogue);
+                arguments.terms[1] = {second.packed, other.bits.data(), other.stride};
+                arguments.termCount = 2;
+                path.launch(runtime(), arguments);
+                expectPlain(out, y, describe(kind, 48, 676, group, path.tokens));
+                if (HasFatalFailure()) return;
+            }
+        }
+}
+
+double activationOf(ActivationKind kind, double x) {
+    return kind == ActivationKind::silu ? x / (1 + std::exp(-x))
+                                        : 0.5 * x * (1 + std::erf(x / std::sqrt(2.0)));
+}
+
+TEST(Matmul, biasAndResidual) {
+    for (const Path path : kPaths)
+        for (const Epilogue kind : {Epilogue::plain, Epilogue::residual}) {
+            const int rows = 43, stride = 50;  // five rows fill up the last tile
+            Weights w = makeWeights(WeightKind::int4Zero, 48, 100, 64, 1.0f, 7);
+            const Inputs x(path.tokens, 100, 8);
+            const std::vector<float> bias = RandomValues(9).vector(48, 3.0f);
+            Products y;
+            y.add(w, x, path.tokens);
+            std::vector<float> before =
+                RandomValues(10).vector(static_cast<size_t>(path.tokens * stride), 5.0f);
+            std::vector<float> out = before;
+            EpilogueArguments epilogue;
+            epilogue.kind = kind;
+            epilogue.bias = bias.data();
+            epilogue.rows = rows;
+            epilogue.out = out.data();
+            epilogue.outStride = stride;
+            path.launch(runtime(), argumentsFor(w, x, path.tokens, epilogue));
+            for (int t = 0; t < path.tokens; ++t)
+                for (int row = 0; row < stride; ++row) {
+                    const auto at = static_cast<size_t>(t * stride + row);
+                    if (row >= rows) {
+                        ASSERT_EQ(out[at], before[at]) << "row " << row;
+                        continue;
+                    }
+                    const double sum = y.at(t, row) + bias[static_cast<size_t>(row)];
+                    const double expected = kind == Epilogue::residual ? before[at] + sum : sum;
+                    ASSERT_NEAR(out[at], expected, kRounding * (y.sizeAt(t, row) + 8)) << "row " << row;
+                }
+        }
+}
+
+TEST(Matmul, activatedAndGated) {
+    for (const Path path : kPaths)
+        for (const ActivationKind activation : {ActivationKind::silu, ActivationKind::gelu})
+            for (const bool gated : {false, true})
+                for (const bool more : {false, true}) {  // with a bias and divisors
+                    const int rows = gated ? 21 : 43, stride = 48;
+                    Weights w = makeWeights(WeightKind::int8, 48, 100, 32, 0.0625f, 11);
+                    const Inputs x(path.tokens, 100, 12);
+                    const std::vector<float> bias = RandomValues(13).vector(48, 2.0f);
+                    std::vector<float> divisors = RandomValues(14).vector(static_cast<size_t>(rows), 0.4f);
+                    for (float& divisor : divisors) divisor += 0.7f;
+                    Products y;
+                    y.add(w, x, path.tokens);
+                    std::vector<uint16_t> out(static_cast<size_t>(path.tokens * stride), kUntouchedHalf);
+                    EpilogueArguments epilogue;
+                    epilogue.kind = gated ? Epilogue::gated : Epilogue::activated;
+                    epilogue.activation = activation;
+                    if (more) epilogue.bias = bias.data();
+                    if (more) epilogue.divisors = divisors.data();
+                    epilogue.rows = rows;
+                    epilogue.out = out.data();
+                    epilogue.outStride = stride;
+                    path.launch(runtime(), argumentsFor(w, x, path.tokens, epilogue));
+                    const auto sum = [&](int t, int row) {
+                        return y.at(t, row) + (more ? bias[static_cast<size_t>(row)] : 0.0f);
+                    };
+                    for (int t = 0; t < path.tokens; ++t)
+                        for (int row = 0; row < stride; ++row) {
+                            const uint16_t bits = out[static_cast<size_t>(t * stride + row)];
+                            if (row >= rows) {
+                                ASSERT_EQ(bits, kUntouchedHalf) << "row " << row;
+                                continue;
+                            }
+                            const int packed = gated ? row / 8 * 16 + row % 8 : row;
+                            double expected = activationOf(activation, sum(t, packed));
+                            if (gated) expected *= sum(t, packed + 8);
+                            if (more) expected /= divisors[static_cast<size_t>(row)];
+                            ASSERT_NEAR(halfOf(bits), expected,
+                                        kHalfRounding * std::fabs(expected) + kSmallestHalf + 1e-4)
+                                << "row " << row << " of token " << t;
+                        }
+                }
+}
+
+enum class Rope { none, halves, adjacent };
+
+struct AttentionCase {
+    int headSize, heads, kvHeads;
+    Rope rope;
+    bool int8;
+    int columns = 64;
+    int start = 0, capacity = 64;
+};
+
+/// A launch of an attention epilogue, what it wrote, and what it should have written.
+class AttentionRun {
+  public:
+    AttentionRun(const AttentionCase& c, Path path)
+        : m_case(c),
+          m_tokens(path.tokens),
+          m_tiles((c.headSize + 15) / 16),
+          m_padded(c.headSize <= 64    ? 64
+                   : c.headSize <= 128 ? 128
+                                       : 256),
+          m_x(path.tokens, c.columns, 22) {
+        const int rows = (c.heads + 2 * c.kvHeads) * m_tiles * 16;
+        m_weights = makeWeights(WeightKind::int4Zero, rows, c.columns, 64, 1.0f, 21);
+        m_bias = RandomValues(23).vector(static_cast<size_t>(rows));
+        m_y.add(m_weights, m_x, m_tokens);
+        RandomValues random(24);
+        for (int i = 0; i < m_tokens * (c.headSize / 2); ++i) {
+            const float angle = 3.0f * random.next();
+            m_rotations.push_back(std::cos(angle));
+            m_rotations.push_back(std::sin(angle));
+        }
+        m_queries.assign(static_cast<size_t>(m_tokens * c.heads * m_padded), kUntouchedHalf);
+        const auto slots = static_cast<size_t>(c.kvHeads * c.capacity);
+        for (int i = 0; i < 2; ++i) {
+            m_cache[i].assign(slots * static_cast<size_t>(m_padded), kUntouchedHalf);
+            m_scales[i].assign(slots, kUntouchedHalf);
+        }
+        m_staging.assign(static_cast<size_t>(m_tokens * 2 * c.kvHeads * m_tiles * 16), NAN);
+        m_tickets.assign(static_cast<size_t>(m_tokens * 2 * c.kvHeads), 0);
+    }
+
+    EpilogueArguments epilogue() {
+        EpilogueArguments e;
+        e.kind = Epilogue::attention;
+        e.bias = m_bias.data();
+        e.queries = m_queries.data();
+        e.queryScale = 0.36f;
+        if (m_case.rope != Rope::none) e.rotations = m_rotations.data();
+        e.adjacent = m_case.rope == Rope::adjacent;
+        e.headSize = m_case.headSize;
+        e.heads = m_case.heads;
+        e.kvHeads = m_case.kvHeads;
+        e.cache.keys = m_cache[0].data();
+        e.cache.values = m_cache[1].data();
+        e.cache.capacity = m_case.capacity;
+        e.start = &m_case.start;
+        if (m_case.int8) {
+            e.cache.keyScales = m_scales[0].data();
+            e.cache.valueScales = m_scales[1].data();
+            e.staging = m_staging.data();
+            e.tickets = m_tickets.data();
+        }
+        return e;
+    }
+
+    MatmulArguments arguments() { return argumentsFor(m_weights, m_x, m_tokens, epilogue()); }
+    Weights& weights() { return m_weights; }
+    Inputs& inputs() { return m_x; }
+
+    void expectAllRight() {
+        for (int t = 0; t < m_tokens; ++t)
+            for (int head = 0; head < m_case.heads; ++head)
+                for (int e = 0; e < m_padded; ++e) {
+                    const uint16_t bits =
+                        m_queries[static_cast<size_t>((t * m_case.heads + head) * m_padded + e)];
+                    if (e >= m_case.headSize) {
+                        ASSERT_EQ(bits, kUntouchedHalf) << "pad " << e << " of head " << head;
+                        continue;
+                    }
+                    const double q = expected(t, head, e) * double{0.36f};
+                    ASSERT_NEAR(halfOf(bits), q, kHalfRounding * std::fabs(q) + kSmallestHalf + m_error)
+                        << "query " << head << ", element " << e << ", token " << t;
+                }
+        for (int kv = 0; kv < 2 * m_case.kvHeads; ++kv)
+            for (int slot = 0; slot < m_case.capacity; ++slot) {
+                const int back = (slot - m_case.start % m_case.capacity + m_case.capacity) % m_case.capacity;
+                expectSlot(kv, slot, back < m_tokens ? back : -1);
+                if (::testing::Test::HasFatalFailure()) return;
+            }
+        for (const uint32_t ticket : m_tickets) ASSERT_EQ(ticket, 0u);
+    }
+
+  private:
+    double row(int token, int packed) { return m_y.at(token, packed) + m_bias[static_cast<size_t>(packed)]; }
+
+    /// Element `e` of a head among queries, keys and values.
+    double expected(int token, int head, int e) {
+        const int first = head * m_tiles * 16;
+        m_error = 0;
+        for (int i = 0; i < m_tiles * 16; ++i) {
+            m_error = std::max(m_error, 2 * kRounding * (m_y.sizeAt(token, first + i) + 2));
+        }
+        if (m_case.rope == Rope::none || head >= m_case.heads + m_case.kvHeads) return row(token, first + e);
+        const int pairs = m_case.headSize / 2;
+        const bool adjacent = m_case.rope == Rope::adjacent;
+        const int pair = adjacent ? e / 2 : e % pairs;
+        const bool second = adjacent ? e % 2 == 1 : e >= pairs;
+        const int packed = first + 16 * (pair / 8) + pair % 8;
+        const auto at = static_cast<size_t>(2 * (token * pairs + pair));
+        const double a = row(token, packed), b = row(token, packed + 8);
+        const double c = m_rotations[at], s = m_rotations[at + 1];
+        return second ? b * c + a * s : a * c - b * s;
+    }
+
+    /// @param token  whose the slot is now, or -1: nobody's
+    void expectSlot(int kv, int slot, int token) {
+        const int which = kv / m_case.kvHeads, head = kv % m_case.kvHeads;
+        const int place = head * m_case.capacity + slot;
+        const std::string what = "kv head " + std::to_string(kv) + ", slot " + std::to_string(slot);
+        const uint8_t* bytes = bytesOf(m_cache[which]);
+        const uint16_t scaleBits = m_scales[which][static_cast<size_t>(place)];
+        double largest = 0;
+        for (int e = 0; token >= 0 && e < m_case.headSize; ++e) {
+            largest = std::max(largest, std::fabs(expected(token, m_case.heads + kv, e)));
+        }
+        const double scale = halfOf(scaleBits);
+        if (!m_case.int8 || token < 0) {
+            ASSERT_EQ(scaleBits, kUntouchedHalf) << what;
+        } else {
+            ASSERT_NEAR(scale, largest / 127, largest / 127 * kHalfRounding + m_error) << what;
+        }
+        for (int e = 0; e < m_padded; ++e) {
+            const auto at = static_cast<size_t>(place * m_padded + e);
+            const bool written = token >= 0 && e < m_case.headSize;
+            const double v = written ? expected(token, m_case.heads + kv, e) : 0;
+            if (m_case.int8) {
+                const auto code = static_cast<int8_t>(bytes[at]);
+                if (!written) {
+                    ASSERT_EQ(code, 0x5a) << what << ", element " << e;
+                } else {
+                    ASSERT_NEAR(code * scale, v,
+                                0.5001 * scale + 127 * scale * kHalfRounding * (code == 127 || code == -127) +
+                                    m_error)
+                        << what << ", element " << e;
+                }
+            } else if (!written) {
+                ASSERT_EQ(m_cache[which][at], kUntouchedHalf) << what << ", element " << e;
+            } else {
+                ASSERT_NEAR(halfOf(m_cache[which][at]), v,
+                            kHalfRounding * std::fabs(v) + kSmallestHalf + m_error)
+                    << what << ", element " << e;
+            }
+        }
+    }
+
+    AttentionCase m_case;
+    int m_tokens, m_tiles, m_padded;
+    Inputs m_x;
+    Weights m_weights;
+    Products m_y;
+    std::vector<float> m_bias, m_rotations, m_staging;
+    std::vector<uint16_t> m_queries, m_cache[2], m_scales[2];  // int8 elements take the first half of m_cache
+    std::vector<uint32_t> m_tickets;
+    double m_error = 0;
+};
+
+TEST(Matmul, attentionWritesQueriesKeysAndValues) {
+    constexpr AttentionCase kCases[] = {
+        {64, 4, 2, Rope::halves, false},         {64, 2, 2, Rope::adjacent, false, 100, 61},
+        {100, 2, 1, Rope::halves, false, 64, 7}, {100, 2, 1, Rope::adjacent, false},
+        {100, 2, 2, Rope::none, false},          {128, 7, 1, Rope::halves, false, 64, 1000},
+        {64, 71, 1, Rope::halves, false},        {256, 1, 1, Rope::halves, false},
+        {64, 4, 2, Rope::halves, true, 64, 62},  {100, 2, 1, Rope::adjacent, true, 100, 129},
+        {128, 7, 1, Rope::none, true},           {128, 4, 4, Rope::halves, true, 64, 63},
+        {256, 1, 1, Rope::halves, true},         {80, 3, 3, Rope::halves, true}};
+    uint32_t seed = 0;
+    for (const AttentionCase& c : kCases)
+        for (const Path path : kPaths) {
+            if (c.heads == 71 && path.tokens > 5) continue;
+            SCOPED_TRACE("head size " + std::to_string(c.headSize) + ", " + std::to_string(c.heads) + ":" +
+                         std::to_string(c.kvHeads) + ", tokens " + std::to_string(path.tokens));
+            AttentionRun run(c, path);
+            for (int again = 0; again < (c.int8 ? 2 : 1); ++again) {
+                testing::seedLanes(++seed);
+                path.launch(runtime(), run.arguments());
+                run.expectAllRight();
+                if (HasFatalFailure()) return;
+            }
+        }
+}
+
+TEST(Matmul, aHeadOfZerosHasTheScaleZero) {
+    for (const Path path : kPaths) {
+        Weights w = makeWeights(WeightKind::int8, 3 * 64, 64, 64, 0.0f, 1);
+        const Inputs x(path.tokens, 64, 2);
+        std::vector<uint16_t> queries(static_cast<size_t>(path.tokens * 64)), scales(128, kUntouchedHalf);
+        std::vector<int8_t> cache(2 * 64 * 64, 0x5a);
+        std::vector<float> staging(static_cast<size_t>(path.tokens * 2 * 64), NAN);
+        std::vector<uint32_t> tickets(static_cast<size_t>(path.tokens * 2));
+        const int start = 0;
+        EpilogueArguments e;
+        e.kind = Epilogue::attention;
+        e.queries = queries.data();
+        e.headSize = 64;
+        e.heads = e.kvHeads = 1;
+        e.cache = {cache.data(), cache.data() + 64 * 64, scales.data(), scales.data() + 64, 64};
+        e.start = &start;
+        e.staging = staging.data();
+        e.tickets = tickets.data();
+        path.launch(runtime(), argumentsFor(w, x, path.tokens, e));
+        for (int slot = 0; slot < 64; ++slot)
+            for (const int which : {0, 64}) {
+                const bool written = slot < path.tokens;
+                ASSERT_EQ(scales[static_cast<size_t>(which + slot)], written ? 0 : kUntouchedHalf);
+                for (int i = 0; i < 64; ++i)
+                    ASSERT_EQ(cache[static_cast<size_t>((which + slot) * 64 + i)], written ? 0 : 0x5a);
+            }
+    }
+}
+
+// Falcon's queries, keys, values and the wide layer have the same input: one launch, two epilogues.
+TEST(Matmul, twoSegmentsHaveTheirOwnEpilogues) {
+    for (const bool int8 : {false, true})
+        for (const Path path : kPaths) {
+            AttentionRun run({64, 7, 1, Rope::halves, int8, 100, 60}, path);
+            const int upRows = 40, stride = 44;
+            Weights up = makeWeights(WeightKind::int4Zero, 48, 100, 64, 1.0f, 31);
+            Products y;
+            y.add(up, run.inputs(), path.tokens);
+            std::vector<uint16_t> out(static_cast<size_t>(path.tokens * stride), kUntouchedHalf);
+
+            // One matrix of both: tiles follow each other.
+            Weights both = run.weights();
+            both.quants.insert(both.quants.end(), up.quants.begin(), up.quants.end());
+            both.scales.insert(both.scales.end(), up.scales.begin(), up.scales.end());
+            both.zeros.insert(both.zeros.end(), up.zeros.begin(), up.zeros.end());
+            MatmulArguments arguments = run.arguments();
+            PackedMatrix& packed = arguments.terms[0].weights;
+            packed.quants = reinterpret_cast<const std::byte*>(both.quants.data());
+            packed.scales = both.scales.data();
+            packed.zeros = reinterpret_cast<const std::byte*>(both.zeros.data());
+            packed.rows += up.rows;
+            arguments.segmentCount = 2;
+            EpilogueArguments& e = arguments.segments[1].epilogue;
+            arguments.segments[1].tiles = 3;
+            e.kind = Epilogue::activated;
+            e.activation = ActivationKind::gelu;
+            e.rows = upRows;
+            e.out = out.data();
+            e.outStride = stride;
+            path.launch(runtime(), arguments);
+
+            run.expectAllRight();
+            if (HasFatalFailure()) return;
+            for (int t = 0; t < path.tokens; ++t)
+                for (int row = 0; row < stride; ++row) {
+                    const uint16_t bits = out[static_cast<size_t>(t * stride + row)];
+                    if (row >= upRows) {
+                        ASSERT_EQ(bits, kUntouchedHalf);
+                        continue;
+                    }
+                    const double expected = activationOf(ActivationKind::gelu, y.at(t, row));
+                    ASSERT_NEAR(halfOf(bits), expected,
+                                kHalfRounding * std::fabs(expected) + kSmallestHalf + 1e-4)
+                        << "row " << row;
+                }
+        }
+}
+
+}  // namespace
+}  // namespace edgechat::inference::cuda
