@@ -13,11 +13,13 @@
 #include "inference/cuda/matmul.h"
 #include "tests/data/random_values.h"
 #include "tests/inference/cuda/harness/lanes.h"
+#include "tests/inference/cuda/shared_vector.h"
 
 namespace edgechat::inference::cuda {
 namespace {
 
 using testing::RandomValues;
+using testing::SharedVector;
 
 constexpr uint16_t kUntouchedHalf = 0x5a5a;
 constexpr float kUntouched = -7.25e12f;
@@ -28,8 +30,12 @@ double halfOf(uint16_t bits) {
 }
 
 Runtime& runtime() {
-    static Result<std::unique_ptr<Runtime>> instance = Runtime::open();
-    return *instance.value();
+    return testing::sharedRuntime();
+}
+
+SharedVector<float> randomNumbers(uint64_t seed, size_t count, float spread = 1.0f) {
+    const std::vector<float> values = RandomValues(seed).vector(count, spread);
+    return {values.begin(), values.end()};
 }
 
 int below(RandomValues& random, int end) {
@@ -42,8 +48,8 @@ struct Weights {
     int rows = 0, columns = 0;
     std::vector<double> value;  ///< [rows][columns]
     std::vector<double> size;   ///< [rows][columns]: what its terms come to without their signs
-    std::vector<uint32_t> quants, scales;
-    std::vector<uint8_t> zeros;
+    SharedVector<uint32_t> quants, scales;
+    SharedVector<uint8_t> zeros;
     PackedMatrix packed;
 
     double& at(std::vector<double>& of, int row, int column) {
@@ -52,7 +58,7 @@ struct Weights {
 };
 
 template <class T>
-uint8_t* bytesOf(std::vector<T>& of) {
+uint8_t* bytesOf(SharedVector<T>& of) {
     return reinterpret_cast<uint8_t*>(of.data());
 }
 
@@ -143,7 +149,7 @@ Weights makeWeights(WeightKind kind, int rows, int columns, int group, float fac
 /// fp16 inputs: zeros to the end of the last chunk, then what must not be read.
 struct Inputs {
     int stride = 0;
-    std::vector<uint16_t> bits;
+    SharedVector<uint16_t> bits;
 
     Inputs(int tokens, int columns, uint64_t seed) {
         RandomValues random(seed);
@@ -185,6 +191,15 @@ constexpr double kHalfRounding = 0x1p-11, kSmallestHalf = 0x1p-24;
 
 using Launch = void (*)(Runtime&, const MatmulArguments&);
 
+void gemv(Runtime& on, const MatmulArguments& arguments) {
+    launchGemv(on, arguments);
+    ASSERT_TRUE(on.synchronize());
+}
+void gemm(Runtime& on, const MatmulArguments& arguments) {
+    launchGemm(on, arguments);
+    ASSERT_TRUE(on.synchronize());
+}
+
 MatmulArguments argumentsFor(const Weights& w, const Inputs& x, int tokens,
                              const EpilogueArguments& epilogue) {
     MatmulArguments arguments;
@@ -194,8 +209,8 @@ MatmulArguments argumentsFor(const Weights& w, const Inputs& x, int tokens,
     return arguments;
 }
 
-std::vector<float> plainResult(Launch launch, const Weights& w, const Inputs& x, int tokens) {
-    std::vector<float> out(static_cast<size_t>(tokens * w.rows), kUntouched);
+SharedVector<float> plainResult(Launch launch, const Weights& w, const Inputs& x, int tokens) {
+    SharedVector<float> out(static_cast<size_t>(tokens * w.rows), kUntouched);
     EpilogueArguments epilogue;
     epilogue.rows = epilogue.outStride = w.rows;
     epilogue.out = out.data();
@@ -203,7 +218,7 @@ std::vector<float> plainResult(Launch launch, const Weights& w, const Inputs& x,
     return out;
 }
 
-void expectPlain(const std::vector<float>& out, const Products& y, const std::string& what) {
+void expectPlain(const SharedVector<float>& out, const Products& y, const std::string& what) {
     ASSERT_EQ(out.size(), y.value.size());
     for (size_t i = 0; i < out.size(); ++i) {
         ASSERT_NEAR(out[i], y.value[i], kRounding * y.size[i])
@@ -235,7 +250,7 @@ TEST(Matmul, gemvIsTheProductForEveryKindAndShape) {
                     const Inputs x(tokens, columns, static_cast<uint64_t>(number) + 1000);
                     Products y;
                     y.add(w, x, tokens);
-                    expectPlain(plainResult(launchGemv, w, x, tokens), y,
+                    expectPlain(plainResult(gemv, w, x, tokens), y,
                                 describe(kind, rows, columns, group, tokens));
                     if (HasFatalFailure()) return;
                 }
@@ -248,10 +263,10 @@ TEST(Matmul, gemvTokensDoNotDependOnEachOther) {
             if (kind == WeightKind::fp16 && group == 32) continue;
             const Weights w = makeWeights(kind, 32, 1000, group, 1.5f, 5);
             const Inputs x(kMostGemvTokens, 1000, 6);
-            const std::vector<float> all = plainResult(launchGemv, w, x, kMostGemvTokens);
+            const SharedVector<float> all = plainResult(gemv, w, x, kMostGemvTokens);
             for (int tokens = 1; tokens < kMostGemvTokens; ++tokens) {
                 testing::seedLanes(static_cast<uint32_t>(tokens));
-                const std::vector<float> fewer = plainResult(launchGemv, w, x, tokens);
+                const SharedVector<float> fewer = plainResult(gemv, w, x, tokens);
                 ASSERT_EQ(std::memcmp(fewer.data(), all.data(), fewer.size() * sizeof(float)), 0)
                     << describe(kind, 32, 1000, group, tokens);
             }
@@ -275,14 +290,14 @@ TEST(Matmul, gemmIsTheProductForEveryKindAndShape) {
                 Products y;
                 y.add(w, x, tokens);
                 const std::string what = describe(kind, rows, columns, group, tokens);
-                const std::vector<float> out = plainResult(launchGemm, w, x, tokens);
+                const SharedVector<float> out = plainResult(gemm, w, x, tokens);
                 expectPlain(out, y, what);
                 if (HasFatalFailure()) return;
 
                 const int few = tokens < kMostGemvTokens ? tokens : kMostGemvTokens;
-                const std::vector<float> gemv = plainResult(launchGemv, w, x, few);
-                for (size_t n = 0; n < gemv.size(); ++n)
-                    ASSERT_NEAR(out[n], gemv[n], 1e-5 * y.size[n]) << what;
+                const SharedVector<float> narrow = plainResult(gemv, w, x, few);
+                for (size_t n = 0; n < narrow.size(); ++n)
+                    ASSERT_NEAR(out[n], narrow[n], 1e-5 * y.size[n]) << what;
             }
         }
 }
@@ -298,8 +313,7 @@ TEST(Matmul, gemmWithWideBlocks) {
                 const Inputs x(tokens, 100, 4);
                 Products y;
                 y.add(w, x, tokens);
-                expectPlain(plainResult(launchGemm, w, x, tokens), y,
-                            describe(kind, rows, 100, group, tokens));
+                expectPlain(plainResult(gemm, w, x, tokens), y, describe(kind, rows, 100, group, tokens));
                 if (HasFatalFailure()) return;
             }
         }
@@ -309,8 +323,7 @@ struct Path {
     Launch launch;
     int tokens;
 };
-constexpr Path kPaths[] = {
-    {launchGemv, 1}, {launchGemv, 5}, {launchGemv, 8}, {launchGemm, 3}, {launchGemm, 45}};
+constexpr Path kPaths[] = {{gemv, 1}, {gemv, 5}, {gemv, 8}, {gemm, 3}, {gemm, 45}};
 
 TEST(Matmul, addsTwoTerms) {
     for (const WeightKind kind : kKinds)
@@ -323,7 +336,7 @@ TEST(Matmul, addsTwoTerms) {
                 Products y;
                 y.add(first, x, path.tokens);
                 y.add(second, other, path.tokens);
-                std::vector<float> out(y.value.size(), kUntouched);
+                SharedVector<float> out(y.value.size(), kUntouched);
                 EpilogueArguments epilogue;
                 epilogue.rows = epilogue.outStride = 48;
                 epilogue.out = out.data();
@@ -348,12 +361,11 @@ TEST(Matmul, biasAndResidual) {
             const int rows = 43, stride = 50;  // five rows fill up the last tile
             Weights w = makeWeights(WeightKind::int4Zero, 48, 100, 64, 1.0f, 7);
             const Inputs x(path.tokens, 100, 8);
-            const std::vector<float> bias = RandomValues(9).vector(48, 3.0f);
+            const SharedVector<float> bias = randomNumbers(9, 48, 3.0f);
             Products y;
             y.add(w, x, path.tokens);
-            std::vector<float> before =
-                RandomValues(10).vector(static_cast<size_t>(path.tokens * stride), 5.0f);
-            std::vector<float> out = before;
+            SharedVector<float> before = randomNumbers(10, static_cast<size_t>(path.tokens * stride), 5.0f);
+            SharedVector<float> out = before;
             EpilogueArguments epilogue;
             epilogue.kind = kind;
             epilogue.bias = bias.data();
@@ -383,12 +395,12 @@ TEST(Matmul, activatedAndGated) {
                     const int rows = gated ? 21 : 43, stride = 48;
                     Weights w = makeWeights(WeightKind::int8, 48, 100, 32, 0.0625f, 11);
                     const Inputs x(path.tokens, 100, 12);
-                    const std::vector<float> bias = RandomValues(13).vector(48, 2.0f);
-                    std::vector<float> divisors = RandomValues(14).vector(static_cast<size_t>(rows), 0.4f);
+                    const SharedVector<float> bias = randomNumbers(13, 48, 2.0f);
+                    SharedVector<float> divisors = randomNumbers(14, static_cast<size_t>(rows), 0.4f);
                     for (float& divisor : divisors) divisor += 0.7f;
                     Products y;
                     y.add(w, x, path.tokens);
-                    std::vector<uint16_t> out(static_cast<size_t>(path.tokens * stride), kUntouchedHalf);
+                    SharedVector<uint16_t> out(static_cast<size_t>(path.tokens * stride), kUntouchedHalf);
                     EpilogueArguments epilogue;
                     epilogue.kind = gated ? Epilogue::gated : Epilogue::activated;
                     epilogue.activation = activation;
@@ -439,10 +451,11 @@ class AttentionRun {
           m_padded(c.headSize <= 64    ? 64
                    : c.headSize <= 128 ? 128
                                        : 256),
-          m_x(path.tokens, c.columns, 22) {
+          m_x(path.tokens, c.columns, 22),
+          m_start(1, c.start) {
         const int rows = (c.heads + 2 * c.kvHeads) * m_tiles * 16;
         m_weights = makeWeights(WeightKind::int4Zero, rows, c.columns, 64, 1.0f, 21);
-        m_bias = RandomValues(23).vector(static_cast<size_t>(rows));
+        m_bias = randomNumbers(23, static_cast<size_t>(rows));
         m_y.add(m_weights, m_x, m_tokens);
         RandomValues random(24);
         for (int i = 0; i < m_tokens * (c.headSize / 2); ++i) {
@@ -474,7 +487,7 @@ class AttentionRun {
         e.cache.keys = m_cache[0].data();
         e.cache.values = m_cache[1].data();
         e.cache.capacity = m_case.capacity;
-        e.start = &m_case.start;
+        e.start = m_start.data();
         if (m_case.int8) {
             e.cache.keyScales = m_scales[0].data();
             e.cache.valueScales = m_scales[1].data();
@@ -579,9 +592,11 @@ class AttentionRun {
     Inputs m_x;
     Weights m_weights;
     Products m_y;
-    std::vector<float> m_bias, m_rotations, m_staging;
-    std::vector<uint16_t> m_queries, m_cache[2], m_scales[2];  // int8 elements take the first half of m_cache
-    std::vector<uint32_t> m_tickets;
+    SharedVector<float> m_bias, m_rotations, m_staging;
+    SharedVector<uint16_t> m_queries, m_cache[2],
+        m_scales[2];  // int8 elements take the first half of m_cache
+    SharedVector<uint32_t> m_tickets;
+    SharedVector<int> m_start;
     double m_error = 0;
 };
 
@@ -614,18 +629,18 @@ TEST(Matmul, aHeadOfZerosHasTheScaleZero) {
     for (const Path path : kPaths) {
         Weights w = makeWeights(WeightKind::int8, 3 * 64, 64, 64, 0.0f, 1);
         const Inputs x(path.tokens, 64, 2);
-        std::vector<uint16_t> queries(static_cast<size_t>(path.tokens * 64)), scales(128, kUntouchedHalf);
-        std::vector<int8_t> cache(2 * 64 * 64, 0x5a);
-        std::vector<float> staging(static_cast<size_t>(path.tokens * 2 * 64), NAN);
-        std::vector<uint32_t> tickets(static_cast<size_t>(path.tokens * 2));
-        const int start = 0;
+        SharedVector<uint16_t> queries(static_cast<size_t>(path.tokens * 64)), scales(128, kUntouchedHalf);
+        SharedVector<int8_t> cache(2 * 64 * 64, 0x5a);
+        SharedVector<float> staging(static_cast<size_t>(path.tokens * 2 * 64), NAN);
+        SharedVector<uint32_t> tickets(static_cast<size_t>(path.tokens * 2));
+        const SharedVector<int> start(1, 0);
         EpilogueArguments e;
         e.kind = Epilogue::attention;
         e.queries = queries.data();
         e.headSize = 64;
         e.heads = e.kvHeads = 1;
         e.cache = {cache.data(), cache.data() + 64 * 64, scales.data(), scales.data() + 64, 64};
-        e.start = &start;
+        e.start = start.data();
         e.staging = staging.data();
         e.tickets = tickets.data();
         path.launch(runtime(), argumentsFor(w, x, path.tokens, e));
@@ -648,7 +663,7 @@ TEST(Matmul, twoSegmentsHaveTheirOwnEpilogues) {
             Weights up = makeWeights(WeightKind::int4Zero, 48, 100, 64, 1.0f, 31);
             Products y;
             y.add(up, run.inputs(), path.tokens);
-            std::vector<uint16_t> out(static_cast<size_t>(path.tokens * stride), kUntouchedHalf);
+            SharedVector<uint16_t> out(static_cast<size_t>(path.tokens * stride), kUntouchedHalf);
 
             // One matrix of both: tiles follow each other.
             Weights both = run.weights();

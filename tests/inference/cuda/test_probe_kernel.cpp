@@ -15,7 +15,7 @@ TEST(ProbeKernel, multipliesAndSumsRows) {
     constexpr int n = kProbeSize;
     auto runtime = Runtime::open();
     ASSERT_TRUE(runtime);
-    auto memory = (*runtime)->allocate(4 * n * n + 4 * kProbeResults, "test");
+    auto memory = (*runtime)->allocatePinned(4 * n * n + 4 * kProbeResults, "test");
     ASSERT_TRUE(memory);
     auto* const a = memory->as<uint16_t>();
     auto* const b = memory->as<uint16_t>(2 * n * n);
