@@ -13,8 +13,7 @@ ContextMemory::ContextMemory(const ModelSettings& settings, const ModelHost& hos
 }
 
 void ContextMemory::measure() {
-    m_available = inference::availableMemory() + static_cast<uint64_t>(m_host.weightBytes()) +
-                  static_cast<uint64_t>(m_host.kvBytes());
+    m_available = inference::availableMemory() + static_cast<uint64_t>(m_host.mainMemoryBytes());
     m_path = m_settings.path();
     m_model = {};
     compute();

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "app/format.h"
+#include "app/nvidia_gpu.h"
 #include "app/telemetry/system_probe.h"
 
 namespace edgechat::app {
@@ -20,7 +21,7 @@ constexpr uint64_t kSmallestMeasuredLoad = uint64_t{8} << 20;  // bytes
 QString deviceText(Device device) {
     switch (device) {
         case Device::cuda:
-            return QStringLiteral("CUDA");
+            return QStringLiteral("GPU");
         case Device::reference:
             return QStringLiteral("CPU (reference)");
         case Device::automatic:
@@ -62,7 +63,7 @@ void InferenceThread::load(const QString& path, const EngineOptions& options) {
                 if (number == m_loadNumber) Q_EMIT loadFailed(*failure);
             });
         } else {
-            m_mailbox.post([this, number, model = describe(path)] {
+            m_mailbox.post([this, number, model = describe(path, options.device)] {
                 if (number == m_loadNumber) Q_EMIT loaded(model);
             });
         }
@@ -134,15 +135,31 @@ std::optional<LoadFailure> InferenceThread::loadEngine(const QString& path, cons
     }
     m_loadedBytes = 0;
     m_residentBefore = SystemProbe().sample().processBytes;
+    const LoadProgress progress = [&](uint64_t done, uint64_t total) {
+        const double part = total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 0;
+        m_loadedBytes = total;
+        m_progress.store(part, std::memory_order_relaxed);
+        return !cancel->load(std::memory_order_relaxed);
+    };
+    m_gpuFree = 0;
+    m_gpuRefusal.clear();
+    const bool gpuWanted = options.device == Device::cuda || options.device == Device::automatic;
+    const bool gpuReady = gpuWanted && cuda::probeCuda().state == cuda::CudaState::ready;
+    if (gpuReady) m_gpuFree = cuda::availableCudaMemory();
+    // Whatever was chosen, an answer from the processor is better than none.
+    EngineOptions onCpu = options;
+    onCpu.device = Device::cpu;
     Result<std::unique_ptr<Engine>> engine =
-        Engine::load(path.toStdString(), options, [&](uint64_t done, uint64_t total) {
-            const double part = total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 0;
-            m_loadedBytes = total;
-            m_progress.store(part, std::memory_order_relaxed);
-            return !cancel->load(std::memory_order_relaxed);
-        });
+        Engine::load(path.toStdString(), gpuWanted && !gpuReady ? onCpu : options, progress);
+    std::string refusal;
+    if (!engine && gpuReady &&
+        (engine.error().code == ErrorCode::doesNotFit || engine.error().code == ErrorCode::internal)) {
+        refusal = engine.error().message();
+        engine = Engine::load(path.toStdString(), onCpu, progress);
+    }
     if (engine) {
         m_engine = std::move(*engine);
+        if (gpuReady && m_engine->device() != Device::cuda) m_gpuRefusal = gpuRefusal(path, options, refusal);
         return std::nullopt;
     }
     failure.error = engine.error();
@@ -150,7 +167,17 @@ std::optional<LoadFailure> InferenceThread::loadEngine(const QString& path, cons
     return failure;
 }
 
-LoadedModel InferenceThread::describe(const QString& path) const {
+QString InferenceThread::gpuRefusal(const QString& path, const EngineOptions& options,
+                                    const std::string& refusal) const {
+    const Result<std::unique_ptr<Checkpoint>> checkpoint = Checkpoint::open(path.toStdString());
+    const uint64_t needed =
+        checkpoint ? cuda::planCudaMemory(**checkpoint, m_engine->context(), options.kv).total() : 0;
+    if (needed <= m_gpuFree) return QString::fromStdString(clause(refusal));
+    return tr("this model needs %1 of its memory, and %2 are free")
+        .arg(byteText(static_cast<qint64>(needed)), byteText(static_cast<qint64>(m_gpuFree)));
+}
+
+LoadedModel InferenceThread::describe(const QString& path, Device wanted) const {
     const ModelConfig& config = m_engine->config();
     LoadedModel model;
     model.name =
@@ -160,6 +187,18 @@ LoadedModel InferenceThread::describe(const QString& path) const {
     model.templateProblem = QString::fromStdString(m_engine->chatTemplate().problem());
     model.quantization = QString::fromStdString(config.quantization);
     model.device = deviceText(m_engine->device());
+    if (wanted == Device::cuda || wanted == Device::automatic) {
+        const Gpu::Finding gpu = findGpu();
+        const bool runs = m_engine->device() == Device::cuda;
+        if (runs) {
+            model.gpuName = shortGpuName(gpu.probe.device);
+            model.gpuBus = QString::fromStdString(gpu.probe.pciBus);
+        }
+        model.inGpuMemory = runs && !gpu.probe.integrated;
+        model.gpuReason = unusedGpuReason(wanted, m_engine->device(), gpu, m_gpuRefusal);
+        if (!model.gpuReason.isEmpty())
+            model.gpuNotice = gpu.probe.state == cuda::CudaState::ready ? path : model.gpuReason;
+    }
     model.parameters = config.parameters;
     model.contextSize = m_engine->context();
     model.trainedContext = config.context;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "app/gpu.h"
 #include "app/token_buffer.h"
 #include "app/worker_thread.h"
 #include "inference/engine.h"
@@ -20,10 +21,15 @@ namespace edgechat::app {
 /// What a loaded model is.
 struct LoadedModel {
     QString name, family, quantization;
-    QString chatTemplate;     ///< the form in which a conversation is written; "none": plain completion
-    QString templateProblem;  ///< why the template that it carries cannot be used; empty if it can or there
-                              ///< is none
-    QString device;           ///< "CPU"
+    QString chatTemplate;      ///< the form in which a conversation is written; "none": plain completion
+    QString templateProblem;   ///< why the template that it carries cannot be used; empty if it can or there
+                               ///< is none
+    QString device;            ///< "CPU", "GPU"
+    QString gpuName;           ///< "GeForce RTX 3060"; empty where the GPU does not compute
+    QString gpuBus;            ///< "0000:01:00.0", of the same
+    QString gpuReason;         ///< unusedGpuReason()
+    QString gpuNotice;         ///< what tells this reason from others, without figures that change
+    bool inGpuMemory = false;  ///< weights and cache take none of the processor's memory
     quint64 parameters = 0;
     int contextSize = 0;
     int trainedContext = 0;  ///< tokens
@@ -97,8 +103,12 @@ class InferenceThread : public QObject {
 
     void giveUpModel();  // worker
     std::optional<LoadFailure> loadEngine(const QString& path, const inference::EngineOptions& options,
-                                          const Flag& cancel);                          // worker
-    LoadedModel describe(const QString& path) const;                                    // worker
+                                          const Flag& cancel);                  // worker
+    LoadedModel describe(const QString& path, inference::Device wanted) const;  // worker
+    /// Why a GPU that works did not take the model that was just loaded elsewhere; empty: not known.
+    /// @param refusal  of the load that was tried there, if one was
+    QString gpuRefusal(const QString& path, const inference::EngineOptions& options,
+                       const std::string& refusal) const;                               // worker
     AnswerOutcome answer(const AnswerRequest& request, const std::atomic<bool>& stop);  // worker
     void countDraft();                                                                  // worker
 
@@ -113,6 +123,8 @@ class InferenceThread : public QObject {
     std::unique_ptr<inference::Engine> m_engine;  // worker only
     uint64_t m_loadedBytes = 0;                   // worker only: read by the last load
     qint64 m_residentBefore = 0;                  ///< bytes of the process before the model
+    uint64_t m_gpuFree = 0;  // worker only: bytes that the GPU could take before the last load
+    QString m_gpuRefusal;    // worker only: why the GPU did not take the model of the last load
     Mailbox m_mailbox;
     WorkerThread m_worker;  // last: it ends before what it uses
 };

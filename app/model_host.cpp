@@ -13,6 +13,18 @@ namespace {
 
 constexpr int kProgressMilliseconds = 100;
 
+inference::Device engineDevice(Settings::Device device) {
+    switch (device) {
+        case Settings::Gpu:
+            return inference::Device::cuda;
+        case Settings::Cpu:
+            return inference::Device::cpu;
+        case Settings::Automatic:
+            break;
+    }
+    return inference::Device::automatic;
+}
+
 }  // namespace
 
 ModelHost::ModelHost(InferenceThread& inference, Settings& settings, QObject* parent)
@@ -27,9 +39,11 @@ ModelHost::ModelHost(InferenceThread& inference, Settings& settings, QObject* pa
         m_path.clear();
         m_own.setModel({}, {});
         Q_EMIT modelChanged();
+        setGpuNoteIsNew(false);
         setState(None);
     });
     const auto check = [this] { updateReloadNeeded(); };
+    connect(&settings, &Settings::deviceChanged, this, check);
     connect(&settings, &Settings::threadsChanged, this, check);
     connect(&m_own, &ModelSettings::changed, this, check);
 }
@@ -51,6 +65,29 @@ QString ModelHost::sizeText() const {
     return parameterText(m_model.parameters);
 }
 
+QString ModelHost::deviceText() const {
+    if (m_model.device.isEmpty()) return {};
+    if (onGpu()) return tr("%1 \u00B7 %2").arg(m_model.device, m_model.gpuName);
+    if (m_model.threads == 1) return tr("%1 \u00B7 1 thread").arg(m_model.device);
+    return tr("%1 \u00B7 %2 threads").arg(m_model.device, QLocale().toString(m_model.threads));
+}
+
+QString ModelHost::gpuNote() const {
+    if (m_model.gpuReason.isEmpty()) return {};
+    return tr("The GPU cannot be used: %1. Answers come from the CPU.").arg(m_model.gpuReason);
+}
+
+void ModelHost::setGpuNoteSeen() {
+    if (m_gpuNoteIsNew) m_settings.setNoticeSeen(m_model.gpuNotice);
+    setGpuNoteIsNew(false);
+}
+
+void ModelHost::setGpuNoteIsNew(bool isNew) {
+    if (isNew == m_gpuNoteIsNew) return;
+    m_gpuNoteIsNew = isNew;
+    Q_EMIT gpuNoteIsNewChanged();
+}
+
 void ModelHost::load(const QString& pathOrName) {
     m_wanted = pathOrName;
     setProblem({});
@@ -66,6 +103,7 @@ void ModelHost::load(const QString& pathOrName) {
     const Result<QString> whole = models::checkpointPath(path);
     path = whole ? *whole : QFileInfo(path).absoluteFilePath();
     m_loadedOptions = inference::EngineOptions();
+    m_loadedOptions.device = engineDevice(m_settings.device());
     m_loadedOptions.threads = m_settings.threads();
     m_model = {};
     m_path = path;
@@ -74,6 +112,7 @@ void ModelHost::load(const QString& pathOrName) {
     m_loadedOptions.context = m_own.contextTokens();
     m_loadedOptions.kv = m_own.kv();
     Q_EMIT modelChanged();
+    setGpuNoteIsNew(false);
     setProgress(0);
     updateReloadNeeded();
     setState(Loading);
@@ -102,6 +141,7 @@ void ModelHost::onLoaded(const LoadedModel& model) {
     m_startup = false;
     setProgress(1);
     Q_EMIT modelChanged();
+    setGpuNoteIsNew(!model.gpuReason.isEmpty() && !m_settings.noticeSeen(model.gpuNotice));
     m_settings.setLastModel(m_path);
     if (model.loadRate > 0) m_settings.setLoadRate(model.loadRate);
     if (storeNameOf(m_path).isEmpty()) m_settings.addRecentFile(m_path);
@@ -163,7 +203,8 @@ void ModelHost::setProblem(const ModelProblem& problem) {
 }
 
 void ModelHost::updateReloadNeeded() {
-    const bool differs = m_state == Ready && (m_settings.threads() != m_loadedOptions.threads ||
+    const bool differs = m_state == Ready && (engineDevice(m_settings.device()) != m_loadedOptions.device ||
+                                              m_settings.threads() != m_loadedOptions.threads ||
                                               m_own.contextTokens() != m_loadedOptions.context ||
                                               m_own.kv() != m_loadedOptions.kv);
     if (differs == m_reloadNeeded) return;

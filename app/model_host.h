@@ -26,6 +26,11 @@ class ModelHost : public QObject {
     Q_PROPERTY(QString sizeText READ sizeText NOTIFY modelChanged FINAL)
     Q_PROPERTY(QString quantization READ quantization NOTIFY modelChanged FINAL)
     Q_PROPERTY(QString device READ device NOTIFY modelChanged FINAL)
+    Q_PROPERTY(QString deviceText READ deviceText NOTIFY modelChanged FINAL)
+    Q_PROPERTY(bool onGpu READ onGpu NOTIFY modelChanged FINAL)
+    Q_PROPERTY(bool inGpuMemory READ inGpuMemory NOTIFY modelChanged FINAL)
+    Q_PROPERTY(QString gpuNote READ gpuNote NOTIFY modelChanged FINAL)
+    Q_PROPERTY(bool gpuNoteIsNew READ gpuNoteIsNew NOTIFY gpuNoteIsNewChanged FINAL)
     Q_PROPERTY(QString path READ path NOTIFY modelChanged FINAL)
     Q_PROPERTY(int contextSize READ contextSize NOTIFY modelChanged FINAL)
     Q_PROPERTY(int trainedContext READ trainedContext NOTIFY modelChanged FINAL)
@@ -55,7 +60,18 @@ class ModelHost : public QObject {
     QString family() const { return m_model.family; }
     QString sizeText() const;  ///< "135M"
     QString quantization() const { return m_model.quantization; }
-    QString device() const { return m_model.device; }  ///< "CPU"
+    QString device() const { return m_model.device; }  ///< "CPU", "GPU"
+    QString deviceText() const;                        ///< "CPU · 6 threads", "GPU · GeForce RTX 3060"
+    bool onGpu() const { return !m_model.gpuName.isEmpty(); }
+    bool inGpuMemory() const { return m_model.inGpuMemory; }  ///< and not in the processor's
+    /// Bytes of weights and cache in the processor's memory.
+    qint64 mainMemoryBytes() const { return inGpuMemory() ? 0 : weightBytes() + kvBytes(); }
+    QString gpuBus() const {
+        return m_model.gpuBus;
+    }                         ///< "0000:01:00.0"; empty where the GPU does not compute
+    QString gpuNote() const;  ///< why the GPU does not compute, where that is worth a word
+    bool gpuNoteIsNew() const { return m_gpuNoteIsNew; }  ///< nobody has seen it yet
+    Q_INVOKABLE void setGpuNoteSeen();
     QString path() const { return m_path; }
     int contextSize() const { return m_model.contextSize; }
     int trainedContext() const { return m_model.trainedContext; }  ///< tokens
@@ -86,6 +102,7 @@ class ModelHost : public QObject {
     void modelChanged();
     void problemChanged();
     void reloadNeededChanged();
+    void gpuNoteIsNewChanged();
 
   private:
     static QString nameOf(const QString& path);
@@ -96,6 +113,7 @@ class ModelHost : public QObject {
     void setProblem(const ModelProblem& problem);
     ModelProblem memoryProblem(const LoadFailure& failure) const;
     void updateReloadNeeded();
+    void setGpuNoteIsNew(bool isNew);
 
     InferenceThread& m_inference;
     Settings& m_settings;
@@ -110,6 +128,7 @@ class ModelHost : public QObject {
     inference::EngineOptions m_loadedOptions;
     bool m_startup = true;
     bool m_reloadNeeded = false;
+    bool m_gpuNoteIsNew = false;
     ModelProblem m_problem;
 };
 

@@ -75,7 +75,7 @@ Program::Program(const ProgramOptions& options, QObject* parent)
     connect(&m_settings, &Settings::decodeBandwidthChanged, &m_catalog, expectSpeed);
     expectSpeed();
     connect(&m_model, &ModelHost::modelChanged, &m_telemetry,
-            [this] { m_telemetry.setModelBytes(m_model.weightBytes() + m_model.kvBytes()); });
+            [this] { m_telemetry.setModelBytes(m_model.mainMemoryBytes()); });
 }
 
 void Program::readPrefillRates() {
@@ -214,7 +214,7 @@ void Program::repairModel(const QString& name) {
 
 void Program::lookAround() {
     m_cached.refresh();
-    m_catalog.measure(static_cast<uint64_t>(m_model.weightBytes() + m_model.kvBytes()));
+    m_catalog.measure(static_cast<uint64_t>(m_model.mainMemoryBytes()));
 }
 
 void Program::editModel(const QString& path, const QString& name) {

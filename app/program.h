@@ -13,6 +13,7 @@
 #include "app/chat/chat_session.h"
 #include "app/chat/conversation_list.h"
 #include "app/context_memory.h"
+#include "app/gpu.h"
 #include "app/installed_models.h"
 #include "app/job_list.h"
 #include "app/model_host.h"
@@ -46,6 +47,7 @@ class Program : public QObject {
     Q_PROPERTY(edgechat::app::RepositoryOffer* offer READ offer CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::Telemetry* telemetry READ telemetry CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::Settings* settings READ settings CONSTANT FINAL)
+    Q_PROPERTY(edgechat::app::Gpu* gpu READ gpu CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::HubAccess* hub READ hub CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::ModelSettings* modelSettings READ modelSettings CONSTANT FINAL)
     Q_PROPERTY(edgechat::app::ContextMemory* contextMemory READ contextMemory CONSTANT FINAL)
@@ -69,6 +71,7 @@ class Program : public QObject {
     RepositoryOffer* offer() { return &m_offer; }
     Telemetry* telemetry() { return &m_telemetry; }
     Settings* settings() { return &m_settings; }
+    Gpu* gpu() { return &m_gpu; }
     HubAccess* hub() { return &m_hub; }
     /// Of the model that editModel() was called with.
     ModelSettings* modelSettings() { return &m_modelSettings; }
@@ -111,6 +114,7 @@ class Program : public QObject {
 
     ProgramOptions m_options;
     Settings m_settings;
+    Gpu m_gpu;
     HubAccess m_hub;
     History m_history;
     InferenceThread m_inference;

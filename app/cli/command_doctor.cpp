@@ -8,7 +8,8 @@ namespace edgechat::cli {
 namespace {
 
 Result<int> run(const Arguments&, Output& output) {
-    std::vector<Check> checks = {checkDevice("/"), checkJetPack("/"), checkPowerMode("/"), checkMemory("/")};
+    std::vector<Check> checks = {checkDevice("/", inference::cuda::probeCuda()), checkJetPack("/"),
+                                 checkPowerMode("/"), checkMemory("/")};
     for (Check& check : checkUserData()) checks.push_back(std::move(check));
     if (output.asJson()) {
         nlohmann::json list = nlohmann::json::array();

@@ -6,9 +6,14 @@
 #include <thread>
 
 #include "app/cli/output.h"
+#include "app/nvidia_gpu.h"
 #include "inference/cpu/kernels.h"
+#include "inference/cuda/l4t.h"
 
 namespace edgechat::cli {
+
+using inference::cuda::isJetson;
+
 namespace {
 
 constexpr uint64_t kLowMemory = uint64_t{1} << 30;  // bytes; a 1B model in 4 bits with its cache
@@ -31,12 +36,6 @@ uint64_t memoryField(const std::string& meminfo, const std::string& field) {
     std::smatch match;
     if (!std::regex_search(meminfo, match, std::regex(field + R"(:\s+(\d{1,15}) kB)"))) return 0;
     return std::stoull(match[1].str()) * 1024;
-}
-
-bool isJetson(const std::filesystem::path& root) {
-    std::error_code ignored;
-    return std::filesystem::exists(root / "etc/nv_tegra_release", ignored) ||
-           readSmallFile(root / "proc/device-tree/compatible").find("tegra") != std::string::npos;
 }
 
 /// The JetPack that a revision of L4T belongs to; by the major number alone where NVIDIA's table has a gap.
@@ -69,22 +68,26 @@ const char* checkStatusName(CheckStatus status) {
     return "error";
 }
 
-Check checkDevice(const std::filesystem::path& root) {
+Check checkDevice(const std::filesystem::path& root, const inference::cuda::CudaProbe& probe) {
     const std::string kernels = inference::cpu::usableKernels().front()->name;
-    Check check{"device", CheckStatus::ok, "", ""};
-    check.detail = "CPU with " + std::to_string(std::thread::hardware_concurrency()) + " cores, " + kernels +
-                   " kernels; this build has no CUDA backend";
-    std::error_code ignored;
-    const bool gpu = isJetson(root) || std::filesystem::exists(root / "dev/nvidia0", ignored);
-    if (gpu) {
-        check.status = CheckStatus::info;
-        check.detail += ", so the NVIDIA GPU stays unused";
-    } else if (kernels == "portable") {
-        check.status = CheckStatus::warning;
-        check.detail += "; no faster instruction set was found";
-        check.fix = "a machine with AVX2 or AVX-512 is several times faster";
+    const std::string cpu =
+        "CPU with " + std::to_string(std::thread::hardware_concurrency()) + " cores, " + kernels + " kernels";
+    if (probe.state == inference::cuda::CudaState::ready) {
+        return {"device", CheckStatus::ok,
+                "GPU " + probe.device + ", compute capability " + std::to_string(probe.major) + '.' +
+                    std::to_string(probe.minor) + ", " + bytesText(probe.memory) +
+                    (probe.integrated ? " shared with the CPU; " : "; ") + cpu,
+                ""};
     }
-    return check;
+    if (app::gpuExpected(root, probe)) {
+        return {"device", CheckStatus::warning, cpu + "; " + app::clause(probe.detail), probe.fix};
+    }
+    if (kernels == "portable") {
+        return {"device", CheckStatus::warning,
+                cpu + "; no NVIDIA GPU and no faster instruction set was found",
+                "a machine with AVX2 or AVX-512 is several times faster"};
+    }
+    return {"device", CheckStatus::ok, cpu + "; no NVIDIA GPU was found", ""};
 }
 
 Check checkJetPack(const std::filesystem::path& root) {

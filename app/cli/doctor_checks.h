@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "inference/cuda/cuda.h"
+
 namespace edgechat::cli {
 
 /// `info`: nothing to mend, but worth knowing. `warning`: works, worse than it could. `error`: does not work.
@@ -20,7 +22,7 @@ struct Check {
 };
 
 /// Files are read below `root`, "/" but for tests.
-Check checkDevice(const std::filesystem::path& root);
+Check checkDevice(const std::filesystem::path& root, const inference::cuda::CudaProbe& probe);
 Check checkJetPack(const std::filesystem::path& root);
 Check checkPowerMode(const std::filesystem::path& root);
 Check checkMemory(const std::filesystem::path& root);

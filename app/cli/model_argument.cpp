@@ -5,6 +5,7 @@
 
 #include "app/cli/interrupt.h"
 #include "app/cli/store_name.h"
+#include "app/nvidia_gpu.h"
 
 namespace edgechat::cli {
 
@@ -19,11 +20,12 @@ constexpr int64_t kMostTokens = int64_t{1} << 20;
 }  // namespace
 
 std::vector<Option> computeOptions() {
-    return {
-        {"--device", "auto|cpu|cuda|reference", "what computes (auto); reference is the slow fp32 oracle"},
-        {"--threads", "N", "threads (the machine's cores)"},
-        {"--context", "N", "tokens that prompt and answer may take together (up to 4096)"},
-        {"--kv", "fp16|int8", "how the key/value cache is stored (fp16)"}};
+    return {{"--device", "auto|cpu|cuda|reference",
+             "what computes (auto: the GPU where the model fits it, else the CPU); reference is the slow "
+             "fp32 oracle"},
+            {"--threads", "N", "threads (the machine's cores)"},
+            {"--context", "N", "tokens that prompt and answer may take together (up to 4096)"},
+            {"--kv", "fp16|int8", "how the key/value cache is stored (fp16)"}};
 }
 
 std::vector<Option> samplingOptions() {
@@ -64,10 +66,16 @@ Result<EngineOptions> readEngineOptions(const Arguments& arguments) {
     options.context = static_cast<int>(*context);
     options.kv = *kv == 0 ? KvKind::fp16 : KvKind::int8;
     if (options.device == Device::cuda) {
-        return usageError("the option", "--device", "\"cuda\"",
-                          "auto, cpu or reference: this build has no CUDA backend");
+        if (const Result<void> usable = requireCuda(cuda::probeCuda()); !usable) return usable.error();
     }
     return options;
+}
+
+Result<void> requireCuda(const cuda::CudaProbe& probe) {
+    if (probe.state == cuda::CudaState::ready) return {};
+    std::string reason = app::clause(probe.detail);
+    if (!probe.fix.empty()) reason += "; " + app::clause(probe.fix);
+    return usageError("the option", "--device", "\"cuda\" (" + reason + ')', "auto, cpu or reference");
 }
 
 Result<SamplingOptions> readSamplingOptions(const Arguments& arguments) {

@@ -8,6 +8,7 @@
 
 #include "app/cli/arguments.h"
 #include "app/cli/output.h"
+#include "inference/cuda/cuda.h"
 #include "inference/engine.h"
 
 namespace edgechat::cli {
@@ -19,6 +20,8 @@ std::vector<Option> samplingOptions();
 std::vector<Option> joined(std::vector<Option> first, const std::vector<Option>& second);
 
 Result<inference::EngineOptions> readEngineOptions(const Arguments& arguments);
+/// ErrorCode::usage, with the reason, where `--device cuda` asks for a GPU that cannot be used.
+Result<void> requireCuda(const inference::cuda::CudaProbe& probe);
 Result<inference::SamplingOptions> readSamplingOptions(const Arguments& arguments);
 
 /// MODEL as a path: a .gguf file, a Hugging Face folder, or with a store (a build with Qt) also a model's

@@ -20,7 +20,9 @@ namespace edgechat::app {
 namespace {
 
 constexpr int kMostRecentFiles = 8;
+constexpr int kMostNotices = 16;
 constexpr int kMostMegabytesPerSecond = 10000;
+constexpr char kNotices[] = "window/noticesSeen";
 
 const QString kPortalService = QStringLiteral("org.freedesktop.portal.Desktop");
 const QString kPortalPath = QStringLiteral("/org/freedesktop/portal/desktop");
@@ -98,6 +100,17 @@ bool Settings::reducedMotion() const {
 
 void Settings::setReducedMotion(bool reduced) {
     if (store("window/reducedMotion", reduced, reducedMotion())) Q_EMIT reducedMotionChanged();
+}
+
+Settings::Device Settings::device() const {
+    return static_cast<Device>(integer("engine/device", {Automatic, Automatic, Cpu}));
+}
+
+void Settings::setDevice(Device value) {
+    if (!store<int>("engine/device", std::clamp<int>(value, Automatic, Cpu), device())) return;
+    // What was said of the old choice is to be said of the new one.
+    m_file.remove(key(kNotices));
+    Q_EMIT deviceChanged();
 }
 
 int Settings::threads() const {
@@ -221,6 +234,17 @@ double Settings::loadRate() const {
 
 void Settings::setLoadRate(double bytesPerSecond) {
     if (store("measured/loadRate", bytesPerSecond, loadRate())) Q_EMIT loadRateChanged();
+}
+
+bool Settings::noticeSeen(const QString& notice) const {
+    return m_file.value(key(kNotices)).toStringList().contains(notice);
+}
+
+void Settings::setNoticeSeen(const QString& notice) {
+    if (noticeSeen(notice)) return;
+    QStringList notices = m_file.value(key(kNotices)).toStringList();
+    notices.prepend(notice);
+    m_file.setValue(key(kNotices), notices.mid(0, kMostNotices));
 }
 
 bool Settings::sidebarVisible() const {

@@ -26,6 +26,7 @@ class Settings : public QObject {
     Q_PROPERTY(bool dark READ dark NOTIFY darkChanged FINAL)
     Q_PROPERTY(double textScale READ textScale WRITE setTextScale NOTIFY textScaleChanged FINAL)
     Q_PROPERTY(bool reducedMotion READ reducedMotion WRITE setReducedMotion NOTIFY reducedMotionChanged FINAL)
+    Q_PROPERTY(Device device READ device WRITE setDevice NOTIFY deviceChanged FINAL)
     Q_PROPERTY(int threads READ threads WRITE setThreads NOTIFY threadsChanged FINAL)
     Q_PROPERTY(int contextTokens READ contextTokens WRITE setContextTokens NOTIFY contextTokensChanged FINAL)
     Q_PROPERTY(bool kvInt8 READ kvInt8 WRITE setKvInt8 NOTIFY kvInt8Changed FINAL)
@@ -49,6 +50,9 @@ class Settings : public QObject {
   public:
     enum Appearance { System, Light, Dark };
     Q_ENUM(Appearance)
+    /// What computes answers. Automatic: the GPU where the model can run there.
+    enum Device { Automatic, Gpu, Cpu };
+    Q_ENUM(Device)
 
     /// `file`: the INI file; empty: config.ini in the configuration folder.
     explicit Settings(const QString& file = QString(), QObject* parent = nullptr);
@@ -60,6 +64,8 @@ class Settings : public QObject {
     void setTextScale(double scale);
     bool reducedMotion() const;
     void setReducedMotion(bool reduced);
+    Device device() const;
+    void setDevice(Device device);
     int threads() const;  ///< 0: the machine's cores
     void setThreads(int threads);
     int contextTokens() const;  ///< 0: the model's choice
@@ -89,6 +95,9 @@ class Settings : public QObject {
     void setDecodeBandwidth(double bytesPerSecond);
     double loadRate() const;  ///< bytes per second of the last load of a model; 0: none was measured yet
     void setLoadRate(double bytesPerSecond);
+    /// Whether a person has seen this notice; it is not worth a second look.
+    bool noticeSeen(const QString& notice) const;
+    void setNoticeSeen(const QString& notice);
     bool sidebarVisible() const;
     void setSidebarVisible(bool visible);
     QRect windowGeometry() const;
@@ -131,6 +140,7 @@ class Settings : public QObject {
     void darkChanged();
     void textScaleChanged();
     void reducedMotionChanged();
+    void deviceChanged();
     void threadsChanged();
     void contextTokensChanged();
     void kvInt8Changed();

@@ -46,7 +46,10 @@ class ModelHostTest : public QObject {
         QVERIFY(!m_host->startup());
         QCOMPARE(m_host->name(), QStringLiteral("tiny"));
         QCOMPARE(m_host->family(), QStringLiteral("LLaMA"));
-        QCOMPARE(m_host->device(), QStringLiteral("CPU"));
+        QVERIFY(m_host->device() == QStringLiteral("CPU") || m_host->onGpu());
+        QVERIFY(m_host->deviceText().startsWith(m_host->device() + QStringLiteral(" \u00B7 ")));
+        QCOMPARE(m_host->mainMemoryBytes(),
+                 m_host->inGpuMemory() ? 0 : m_host->weightBytes() + m_host->kvBytes());
         QCOMPARE(m_host->contextSize(), 256);
         QVERIFY(m_host->weightBytes() > 0);
         QCOMPARE(m_settings->lastModel(), m_tiny);
@@ -119,6 +122,59 @@ class ModelHostTest : public QObject {
         m_host->retry();
         QTRY_COMPARE(m_host->state(), ModelHost::Ready);
         QVERIFY(!m_host->reloadNeeded());
+    }
+
+    void theDeviceActsAtLoad() {
+        m_settings->setDevice(Settings::Cpu);
+        m_settings->setThreads(2);
+        m_host->load(m_tiny);
+        QTRY_COMPARE(m_host->state(), ModelHost::Ready);
+        QCOMPARE(m_host->device(), QStringLiteral("CPU"));
+        QCOMPARE(m_host->deviceText(), QStringLiteral("CPU \u00B7 2 threads"));
+        QVERIFY(m_host->gpuNote().isEmpty());  // nobody wanted it
+        QVERIFY(!m_host->gpuNoteIsNew());
+        QVERIFY(!m_host->reloadNeeded());
+        m_settings->setDevice(Settings::Gpu);
+        QVERIFY(m_host->reloadNeeded());
+        m_settings->setDevice(Settings::Cpu);
+        QVERIFY(!m_host->reloadNeeded());
+        m_settings->setThreads(1);
+        m_host->retry();
+        QTRY_COMPARE(m_host->state(), ModelHost::Ready);
+        QCOMPARE(m_host->deviceText(), QStringLiteral("CPU \u00B7 1 thread"));
+    }
+
+    void aGpuThatWasChosenAndCannotBeUsedIsSpokenOfOnce() {
+        const inference::cuda::CudaProbe& probe = inference::cuda::probeCuda();
+        if (probe.state == inference::cuda::CudaState::ready) QSKIP("there is one");
+        m_settings->setDevice(Settings::Gpu);
+        m_host->load(m_tiny);
+        QTRY_COMPARE(m_host->state(), ModelHost::Ready);
+        QCOMPARE(m_host->device(), QStringLiteral("CPU"));
+        QVERIFY(!m_host->reloadNeeded());
+        const QString note = m_host->gpuNote();
+        QVERIFY2(note.startsWith(QStringLiteral("The GPU cannot be used: ")), qPrintable(note));
+        QVERIFY2(note.endsWith(QStringLiteral(". Answers come from the CPU.")), qPrintable(note));
+        QVERIFY2(!note.contains(QStringLiteral("..")), qPrintable(note));
+        QVERIFY(m_host->gpuNoteIsNew());
+        QSignalSpy spy(m_host.get(), &ModelHost::gpuNoteIsNewChanged);
+        m_host->setGpuNoteSeen();
+        QVERIFY(!m_host->gpuNoteIsNew());
+        QCOMPARE(spy.size(), 1);
+        m_host->retry();
+        QTRY_COMPARE(m_host->state(), ModelHost::Ready);
+        QVERIFY(!m_host->gpuNoteIsNew());
+        QCOMPARE(m_host->gpuNote(), note);  // for who asks
+        // Chosen again, it is news again.
+        m_settings->setDevice(Settings::Automatic);
+        m_settings->setDevice(Settings::Gpu);
+        m_host->retry();
+        QTRY_COMPARE(m_host->state(), ModelHost::Ready);
+        QVERIFY(m_host->gpuNoteIsNew());
+        m_host->unload();
+        QTRY_COMPARE(m_host->state(), ModelHost::None);
+        QVERIFY(!m_host->gpuNoteIsNew());
+        QVERIFY(m_host->gpuNote().isEmpty());
     }
 
     void theModelsOwnContextIsLoadedAndAsksForAReload() {

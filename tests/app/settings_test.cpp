@@ -22,6 +22,7 @@ class SettingsTest : public QObject {
             settings.setTemperature(0.25);
             settings.setSystemPrompt(QStringLiteral("Be brief.\nBe kind, \"always\"."));
             settings.setThreads(3);
+            settings.setDevice(Settings::Gpu);
             settings.setSeed(Q_INT64_C(9007199254740991));
             settings.setWindowGeometry({10, 20, 800, 600});
         }
@@ -30,6 +31,7 @@ class SettingsTest : public QObject {
         QCOMPARE(settings.temperature(), 0.25);
         QCOMPARE(settings.systemPrompt(), QStringLiteral("Be brief.\nBe kind, \"always\"."));
         QCOMPARE(settings.threads(), 3);
+        QCOMPARE(settings.device(), Settings::Gpu);
         QCOMPARE(settings.seed(), Q_INT64_C(9007199254740991));
         QCOMPARE(settings.windowGeometry(), QRect(10, 20, 800, 600));
     }
@@ -51,13 +53,15 @@ class SettingsTest : public QObject {
         QFile file(path);
         QVERIFY(file.open(QIODevice::WriteOnly));
         file.write(
-            "[generation]\ntemperature=hot\ntopK=-5\nseed=many\n[window]\nappearance=99\ntextScale=nan\n");
+            "[generation]\ntemperature=hot\ntopK=-5\nseed=many\n[engine]\ndevice=quantum\n[window]"
+            "\nappearance=99\ntextScale=nan\n");
         file.close();
         const Settings settings(path);
         QCOMPARE(settings.temperature(), 0.7);
         QCOMPARE(settings.topK(), 0);
         QCOMPARE(settings.seed(), 0);
         QCOMPARE(settings.appearance(), Settings::Dark);
+        QCOMPARE(settings.device(), Settings::Automatic);
         QCOMPARE(settings.textScale(), 1.0);
     }
 
@@ -68,6 +72,26 @@ class SettingsTest : public QObject {
         QCOMPARE(spy.size(), 0);
         settings.setTopK(7);
         QCOMPARE(spy.size(), 1);
+    }
+
+    void aNoticeIsSeenUntilTheDeviceIsAnother() {
+        const QString notice = QStringLiteral("The driver is too old, alas");
+        {
+            Settings settings;
+            QVERIFY(!settings.noticeSeen(notice));
+            settings.setNoticeSeen(notice);
+            settings.setNoticeSeen(notice);
+            settings.setNoticeSeen(QStringLiteral("another"));
+        }
+        Settings settings;
+        QVERIFY(settings.noticeSeen(notice));
+        settings.setDevice(settings.device());
+        QVERIFY(settings.noticeSeen(notice));
+        settings.setDevice(Settings::Gpu);
+        QVERIFY(!settings.noticeSeen(notice));
+        for (int i = 0; i < 100; ++i) settings.setNoticeSeen(QString::number(i));
+        QVERIFY(!settings.noticeSeen(QStringLiteral("0")));
+        QVERIFY(settings.noticeSeen(QStringLiteral("99")));
     }
 
     void darkFollowsTheUserThenTheDesktopThenThePalette() {

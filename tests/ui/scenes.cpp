@@ -313,6 +313,7 @@ void setReady(Program& program) {
     host.setProperty("sizeText", QStringLiteral("135M"));
     host.setProperty("quantization", QStringLiteral("Q4_1"));
     host.setProperty("device", QStringLiteral("CPU"));
+    host.setProperty("deviceText", QStringLiteral("CPU \u00B7 6 threads"));
     host.setProperty("path", QStringLiteral("/mnt/models/SmolLM2-135M-Instruct.gguf"));
     host.setProperty("contextSize", 2048);
     host.setProperty("trainedContext", 8192);
@@ -339,7 +340,43 @@ void setFigures(Program& program, bool jetson) {
         telemetry.setProperty("temperature", 58.5);
         telemetry.setProperty("power", 12.4);
         telemetry.setProperty("powerMode", QStringLiteral("15W"));
+        telemetry.setProperty("energyPerToken", 0.42);
     }
+}
+
+/// A card computes: its memory, load and power in the strip.
+void setCard(Program& program) {
+    ModelHost& host = *program.model();
+    host.setProperty("device", QStringLiteral("GPU"));
+    host.setProperty("deviceText", QStringLiteral("GPU \u00B7 GeForce RTX 4070 Laptop GPU"));
+    host.setProperty("onGpu", true);
+    host.setProperty("inGpuMemory", true);
+    host.setProperty("weightBytes", QVariant::fromValue<qint64>(3'900'000'000));
+    host.setProperty("kvBytes", QVariant::fromValue<qint64>(540'000'000));
+    program.gpu()->setProperty("usable", true);
+    program.gpu()->setProperty(
+        "description",
+        QStringLiteral("The GPU here is NVIDIA GeForce RTX 4070 Laptop GPU with 8.6 GB of memory."));
+    Telemetry& telemetry = *program.telemetry();
+    telemetry.setProperty("modelBytes", QVariant::fromValue<qint64>(0));
+    telemetry.setProperty("gpuMemoryTotal", QVariant::fromValue<qint64>(8'580'000'000));
+    telemetry.setProperty("gpuMemoryUsed", QVariant::fromValue<qint64>(5'310'000'000));
+    telemetry.setProperty("gpuLoad", 0.96);
+    telemetry.setProperty("temperature", 71.0);
+    telemetry.setProperty("power", 84.6);
+    telemetry.setProperty("energyPerToken", 0.55);
+}
+
+const QString kTooOld =
+    QStringLiteral("The GPU cannot be used: the NVIDIA driver supports CUDA 11.4, this program needs 12.6");
+
+/// There is a card, and something stands in its way.
+void setUnusedCard(Program& program) {
+    program.model()->setProperty("gpuNote", kTooOld + QStringLiteral(". Answers come from the CPU."));
+    program.model()->setProperty("gpuNoteIsNew", true);
+    program.gpu()->setProperty(
+        "description",
+        kTooOld + QStringLiteral(". Install the NVIDIA driver 525 or newer and restart the computer."));
 }
 
 /// What the settings of a model show of its memory.
@@ -419,6 +456,11 @@ QStringList sceneNames() {
             QStringLiteral("sheet"),
             QStringLiteral("sheet-answers"),
             QStringLiteral("sheet-full"),
+            QStringLiteral("gpu"),
+            QStringLiteral("gpu-unused"),
+            QStringLiteral("gpu-unused-chat"),
+            QStringLiteral("settings-gpu"),
+            QStringLiteral("settings-gpu-unused"),
             QStringLiteral("settings-downloads"),
             QStringLiteral("settings-mirror")};
 }
@@ -478,7 +520,14 @@ void setScene(Program& program, const QString& name) {
         return;
     }
     setReady(program);
-    if (name == u"ready") return;
+    if (name == u"gpu" || name == u"settings-gpu") setCard(program);
+    if (name == u"jetson") {
+        program.model()->setProperty("device", QStringLiteral("GPU"));
+        program.model()->setProperty("deviceText", QStringLiteral("GPU \u00B7 Orin"));
+        program.model()->setProperty("onGpu", true);
+    }
+    if (name.endsWith(u"gpu-unused") || name == u"gpu-unused-chat") setUnusedCard(program);
+    if (name == u"ready" || name == u"gpu-unused") return;
     if (name == u"no-template" || name == u"odd-template") {
         setCompletion(program, name == u"odd-template");
         return;

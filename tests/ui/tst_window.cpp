@@ -82,6 +82,9 @@ class WindowTest : public QObject {
     void aLoadedModelIsReloadedFromItsSettings();
     void theAddressOfTheHubIsChecked();
     void theAccessTokenIsHiddenAndHandedOver();
+    void theDeviceIsChosenAndTheGpuPassedOver();
+    void theNoteOfAnUnusedGpuGoesWhenItIsClosedOrAnswered();
+    void theStripSpeaksOfTheDeviceThatRuns();
     void deleteOffersUndo();
     void sidebarGivesWayInANarrowWindow();
     void followsTheTailUntilTheUserScrolls();
@@ -525,6 +528,112 @@ void WindowTest::theAccessTokenIsHiddenAndHandedOver() {
     shown.find("offlineSwitch")->forceActiveFocus();
     QTest::keyClick(shown.window, Qt::Key_Space);
     QVERIFY(shown.program.hub()->property("offline").toBool());
+}
+
+void WindowTest::theDeviceIsChosenAndTheGpuPassedOver() {
+    Shown shown(QStringLiteral("settings-gpu-unused"));
+    QVERIFY(shown.window);
+    Settings& settings = *shown.program.settings();
+    Gpu& gpu = *shown.program.gpu();
+    QCOMPARE(gpu.property("looks").toInt(), 0);  // CUDA takes memory: it is started only where it is of use
+    shown.window->setProperty("page", 2);
+    QTRY_VERIFY(shown.find("deviceBox"));
+    QCOMPARE(gpu.property("looks").toInt(), 1);
+    QQuickItem* box = shown.find("deviceBox");
+    QVERIFY(shown.find("deviceRow")
+                ->property("explanation")
+                .toString()
+                .contains(gpu.property("description").toString()));
+    const auto press = [&](Qt::Key key) {
+        QTest::keyClick(shown.window, key);
+        return settings.property("device").toInt();
+    };
+    box->forceActiveFocus();
+    QCOMPARE(press(Qt::Key_Down), Settings::Cpu);
+    QCOMPARE(box->property("currentIndex").toInt(), 2);
+    QCOMPARE(press(Qt::Key_Down), Settings::Cpu);
+    QCOMPARE(press(Qt::Key_Up), Settings::Automatic);
+    QCOMPARE(press(Qt::Key_G), Settings::Automatic);
+    // In the list the entry is shown, and neither a key nor a click takes it.
+    QTest::keyClick(shown.window, Qt::Key_Space);
+    QObject* popup = box->property("popup").value<QObject*>();
+    QTRY_VERIFY(popup->property("opened").toBool());
+    QTest::keyClick(shown.window, Qt::Key_Down);
+    QCOMPARE(box->property("highlightedIndex").toInt(), 1);
+    QCOMPARE(press(Qt::Key_Return), Settings::Automatic);
+    QVERIFY(popup->property("visible").toBool());
+    QList<QQuickItem*> items;
+    collect(shown.window->contentItem(), &items);
+    collect(popup->property("contentItem").value<QQuickItem*>(), &items);
+    int entries = 0;
+    for (QQuickItem* item : std::as_const(items)) {
+        if (!item->inherits("QQuickItemDelegate") || !item->property("index").isValid()) continue;
+        ++entries;
+        QCOMPARE(item->isEnabled(), item->property("text").toString() != QStringLiteral("GPU"));
+        if (item->property("text").toString() != QStringLiteral("GPU")) continue;
+        shown.click(item);
+        QCOMPARE(settings.property("device").toInt(), Settings::Automatic);
+    }
+    QCOMPARE(entries, 3);
+    QTest::keyClick(shown.window, Qt::Key_Escape);
+    QTRY_VERIFY(!popup->property("visible").toBool());
+
+    gpu.setProperty("usable", true);
+    box->forceActiveFocus();
+    QCOMPARE(press(Qt::Key_Down), Settings::Gpu);
+    QCOMPARE(press(Qt::Key_Down), Settings::Cpu);
+}
+
+void WindowTest::theNoteOfAnUnusedGpuGoesWhenItIsClosedOrAnswered() {
+    for (const bool closed : {true, false}) {
+        Shown shown(QStringLiteral("gpu-unused"));
+        QVERIFY(shown.window);
+        QTRY_VERIFY(shown.isShown("gpuNote"));
+        QVERIFY(shown.find("gpuNote")->property("text").toString().endsWith(u"Answers come from the CPU."));
+        QTest::qWait(30);
+        if (closed) {
+            shown.click(Shown::findIn(shown.find("gpuNote"), QStringLiteral("closeNote")));
+        } else {
+            shown.type("Hello");
+            QTest::keyClick(shown.window, Qt::Key_Return);
+        }
+        QTRY_VERIFY(!shown.isShown("gpuNote"));
+        QVERIFY(!shown.program.model()->property("gpuNoteIsNew").toBool());
+        QTRY_COMPARE(shown.window->activeFocusItem(), shown.find("composerInput"));
+        // Who wonders later finds it where the device stands.
+        QCOMPARE(shown.find("deviceChip")->property("explanation"),
+                 shown.program.model()->property("gpuNote"));
+    }
+}
+
+void WindowTest::theStripSpeaksOfTheDeviceThatRuns() {
+    Shown shown(QStringLiteral("gpu"));
+    QVERIFY(shown.window);
+    const auto value = [&](const char* figure) { return shown.find(figure)->property("value").toString(); };
+    Telemetry& telemetry = *shown.program.telemetry();
+    QVERIFY(shown.isShown("deviceChip"));
+    QVERIFY(shown.find("deviceChip")->property("explanation").toString().contains(u"GPU \u00B7 GeForce"));
+    QCOMPARE(shown.find("memoryFigure")->property("caption").toString(), QStringLiteral("GPU memory"));
+    QCOMPARE(value("memoryFigure"), QStringLiteral("3.3 GB free"));
+    QVERIFY(shown.isShown("gpuLoadFigure"));
+    QCOMPARE(value("gpuLoadFigure"), QStringLiteral("96 %"));
+    QVERIFY(shown.isShown("energyFigure"));
+    QCOMPARE(value("energyFigure"), QStringLiteral("0.55 J/token"));
+    // What is not known is not shown, and the machine's memory takes the place of the card's.
+    telemetry.setProperty("energyPerToken", std::nan(""));
+    QVERIFY(shown.isShown("energyFigure"));  // the next answer has it again: nothing jumps
+    QCOMPARE(value("energyFigure"), QStringLiteral("\u2013 J/token"));
+    telemetry.setProperty("power", std::nan(""));
+    telemetry.setProperty("gpuMemoryTotal", QVariant::fromValue<qint64>(0));
+    telemetry.setProperty("gpuLoad", -1.0);
+    QVERIFY(!shown.isShown("energyFigure"));
+    QVERIFY(!shown.isShown("gpuLoadFigure"));
+    QCOMPARE(shown.find("memoryFigure")->property("caption").toString(), QStringLiteral("memory"));
+    QCOMPARE(value("memoryFigure"), QStringLiteral("4.2 GB free"));
+    // A GPU that nothing runs on is of no interest here.
+    telemetry.setProperty("gpuLoad", 0.5);
+    shown.program.model()->setProperty("onGpu", false);
+    QVERIFY(!shown.isShown("gpuLoadFigure"));
 }
 
 void WindowTest::deleteOffersUndo() {

@@ -55,6 +55,7 @@ Item {
     Connections {
         target: page.chat
         function onSent(): void {
+            page.host.setGpuNoteSeen();
             list.followTail = true;
             list.toTail();
         }
@@ -344,6 +345,19 @@ Item {
             Layout.rightMargin: Theme.space4
             visible: page.host.state === ModelHost.Ready && !page.chat.empty && text.length > 0
             text: page.host.templateNote
+        }
+        QuietNote {
+            objectName: "gpuNote"
+            Layout.fillWidth: true
+            Layout.leftMargin: Theme.space4
+            Layout.rightMargin: Theme.space4
+            visible: page.host.state === ModelHost.Ready && page.host.gpuNoteIsNew
+            text: page.host.gpuNote
+            closable: true
+            onClosed: {
+                page.host.setGpuNoteSeen();
+                composer.focusInput();
+            }
         }
         QuietNote {
             Layout.fillWidth: true

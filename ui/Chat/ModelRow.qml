@@ -20,11 +20,13 @@ T.ItemDelegate {
     required property string switchCost
     required property string switchWarning
     property int loadedContext: 0 // tokens that the loaded model takes in
+    property string device // that runs the loaded model
 
     readonly property string contextText: loaded && loadedContext > 0 && loadedContext < context
         ? qsTr("context %1 of %2").arg(Theme.count(loadedContext)).arg(Theme.count(context))
         : context > 0 ? qsTr("context %1").arg(Theme.count(context)) : ""
-    readonly property string note: switchWarning.length > 0 ? switchWarning : switchCost
+    readonly property string note: switchWarning.length > 0 ? switchWarning : switchCost.length > 0 ? switchCost
+        : loaded ? device : ""
 
     implicitHeight: texts.implicitHeight + 2 * Theme.space2
     leftPadding: 10

@@ -57,7 +57,7 @@ T.Button {
         Label {
             visible: !switcher.compact && text.length > 0
             text: switcher.host.state === ModelHost.Ready
-                ? Theme.joined([switcher.host.sizeText, switcher.host.quantization]) : ""
+                ? Theme.joined([switcher.host.sizeText, switcher.host.quantization, switcher.host.device]) : ""
             color: Theme.secondary
             font.pixelSize: Theme.fontSmall
         }
@@ -140,6 +140,7 @@ T.Button {
                     width: ListView.view.width
                     highlighted: hovered || ListView.isCurrentItem && list.activeFocus
                     loadedContext: switcher.host.contextSize
+                    device: switcher.host.deviceText
                     onClicked: {
                         menu.close();
                         if (!loaded)

@@ -7,6 +7,35 @@ T.ComboBox {
     id: control
 
     property string label
+    // Indexes of entries that cannot be chosen: a click does nothing and keys pass over them.
+    property var unavailable: []
+
+    function isAvailable(index: int): bool {
+        return unavailable.indexOf(index) < 0;
+    }
+    // Goes the way of an arrow key in the closed box.
+    function step(by: int): void {
+        let index = currentIndex + by;
+        while (index >= 0 && index < count && !isAvailable(index))
+            index += by;
+        if (index >= 0 && index < count)
+            activated(index);
+    }
+
+    Keys.onPressed: event => {
+        if (unavailable.length === 0)
+            return;
+        const arrow = event.key === Qt.Key_Down || event.key === Qt.Key_Up;
+        const accepts = event.key === Qt.Key_Return || event.key === Qt.Key_Enter || event.key === Qt.Key_Space;
+        if (arrow && !popup.visible) {
+            step(event.key === Qt.Key_Down ? 1 : -1);
+            event.accepted = true;
+        } else if (accepts && popup.visible && !isAvailable(highlightedIndex)) {
+            event.accepted = true;
+        } else if (!arrow && !accepts && event.text.trim().length > 0) {
+            event.accepted = true; // the search by letters knows nothing of this
+        }
+    }
 
     implicitWidth: 200
     implicitHeight: Theme.controlHeight
@@ -52,7 +81,8 @@ T.ComboBox {
         implicitHeight: Theme.controlHeight
         leftPadding: 10
         rightPadding: 10
-        highlighted: control.highlightedIndex === index
+        highlighted: enabled && control.highlightedIndex === index
+        enabled: control.isAvailable(index)
         text: modelData
         Accessible.role: Accessible.ListItem
         Accessible.name: text
@@ -60,7 +90,7 @@ T.ComboBox {
             text: option.text
             font.pixelSize: Theme.fontBase
             font.weight: control.currentIndex === option.index ? Font.DemiBold : Font.Normal
-            color: Theme.text
+            color: option.enabled ? Theme.text : Theme.disabled
             elide: Text.ElideRight
             verticalAlignment: Text.AlignVCenter
             textFormat: Text.PlainText

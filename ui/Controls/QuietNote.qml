@@ -11,6 +11,8 @@ RowLayout {
     property string iconName: "info"
     property bool warning: false
     property int horizontalAlignment: Text.AlignLeft
+    property bool closable: false
+    signal closed
 
     spacing: Theme.space2
     Accessible.role: Accessible.StaticText
@@ -33,5 +35,15 @@ RowLayout {
         horizontalAlignment: note.horizontalAlignment
         textFormat: Text.PlainText
         Accessible.ignored: true
+    }
+    IconButton {
+        Layout.alignment: Qt.AlignTop
+        Layout.topMargin: -Math.round((height - Theme.iconSmall) / 2) + 1
+        Layout.bottomMargin: Layout.topMargin
+        objectName: "closeNote"
+        visible: note.closable
+        iconName: "close"
+        text: qsTr("Close")
+        onClicked: note.closed()
     }
 }

@@ -442,7 +442,7 @@ Item {
             progress: page.program.model.progress
             loadedContext: page.program.model.contextSize
             expectedBytes: page.program.model.expectedBytes
-            takenBytes: open && loaded ? page.program.telemetry.processBytes - page.program.model.residentBefore : 0
+            takenBytes: open && loaded && !page.program.model.onGpu ? page.program.telemetry.processBytes - page.program.model.residentBefore : 0
             onLoadRequested: {
                 page.program.model.load(path);
                 page.chatRequested();

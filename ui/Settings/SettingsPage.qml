@@ -13,9 +13,12 @@ Item {
     readonly property Settings settings: program.settings
     signal sidebarToggled
 
+    readonly property Gpu gpu: program.gpu
     readonly property ModelHost model: program.model
     readonly property string ownNote: model.state === ModelHost.None || model.settings.own.length === 0 ? ""
         : qsTr("%1 has values of its own, which come before these.").arg(model.name)
+
+    Component.onCompleted: gpu.look()
 
     // Context sizes on offer; 0 is the model's own choice.
     readonly property var contexts: [0, 1024, 2048, 4096, 8192, 16384, 32768]
@@ -111,6 +114,23 @@ Item {
                 onAction: page.program.model.load(page.program.model.path)
             }
             SettingRow {
+                objectName: "deviceRow"
+                title: qsTr("Device")
+                explanation: qsTr("What computes the answers. Automatic takes the GPU for every model that fits there.")
+                    + (page.gpu.description.length > 0 ? "\n" + page.gpu.description : "")
+                ComboBox {
+                    objectName: "deviceBox"
+                    label: qsTr("Device")
+                    implicitWidth: 160
+                    model: [qsTr("Automatic"), qsTr("GPU"), qsTr("CPU")]
+                    unavailable: page.gpu.known && !page.gpu.usable ? [Settings.Gpu] : []
+                    currentIndex: page.settings.device
+                    onActivated: index => page.settings.device = index
+                    Accessible.description: page.gpu.description
+                }
+            }
+            Divider {}
+            SettingRow {
                 title: qsTr("Context")
                 explanation: qsTr("How many tokens of a conversation the model can hold. More needs more memory.")
                 ComboBox {
@@ -136,7 +156,7 @@ Item {
             Divider {}
             SettingRow {
                 title: qsTr("Threads")
-                explanation: qsTr("Processor cores that compute. Automatic uses all of them.")
+                explanation: qsTr("Processor cores that compute where the GPU does not. Automatic uses all of them.")
                 SpinBox {
                     label: qsTr("Threads")
                     from: 0

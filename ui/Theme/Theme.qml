@@ -111,6 +111,11 @@ QtObject {
         return qsTr("%1 MB").arg(Number(value / 1e6).toLocaleString(Qt.locale(), "f", 0));
     }
 
+    // Three figures, as far as they go: "0.42", "12.3"
+    function joules(value: real): string {
+        return Number(value).toLocaleString(Qt.locale(), "f", value < 10 ? 2 : value < 100 ? 1 : 0);
+    }
+
     function seconds(value: real): string {
         if (value < 1)
             return qsTr("%1 ms").arg(Math.max(1, Math.round(value * 1000)));

@@ -1,6 +1,7 @@
 // doctor: its checks on files of made-up machines, and the command itself.
 #include "app/cli/doctor_checks.h"
 
+#include "app/nvidia_gpu.h"
 #include "tests/app/cli/command_line.h"
 
 namespace edgechat::testing {
@@ -40,6 +41,73 @@ TEST_F(Doctor, hasALineForEachCheck) {
     EXPECT_EQ(names, (std::set<std::string>{"device", "jetpack", "power mode", "memory", "disk", "database",
                                             "models"}));
     EXPECT_EQ(run({"doctor"}).code, 0);
+}
+
+cli::CheckStatus deviceStatus(const cli::Check& check, const std::string& mentioned, const std::string& fix) {
+    EXPECT_EQ(check.name, "device");
+    EXPECT_NE(check.detail.find("CPU with "), std::string::npos) << check.detail;
+    EXPECT_NE(check.detail.find(mentioned), std::string::npos) << check.detail;
+    EXPECT_EQ(check.fix, fix);
+    return check.status;
+}
+
+TEST_F(Doctor, namesTheGpuThatComputes) {
+    inference::cuda::CudaProbe probe;
+    probe.state = inference::cuda::CudaState::ready;
+    probe.device = "NVIDIA GeForce RTX 3060";
+    probe.major = 8;
+    probe.minor = 6;
+    probe.memory = 12'500'000'000;
+    EXPECT_EQ(deviceStatus(cli::checkDevice(root(), probe),
+                           "GPU NVIDIA GeForce RTX 3060, compute capability 8.6, 12.50 GB; CPU", ""),
+              cli::CheckStatus::ok);
+    probe.integrated = true;
+    EXPECT_EQ(deviceStatus(cli::checkDevice(root(), probe), "12.50 GB shared with the CPU; CPU", ""),
+              cli::CheckStatus::ok);
+}
+
+TEST_F(Doctor, saysWhyAGpuStaysUnused) {
+    using inference::cuda::CudaState;
+    inference::cuda::CudaProbe probe;
+    probe.detail = "There is a reason.";
+    probe.fix = "do this";
+    // Each of these the driver tells only where there is a GPU.
+    for (const CudaState state : {CudaState::driverTooOld, CudaState::wrongArchitecture, CudaState::failed}) {
+        probe.state = state;
+        EXPECT_EQ(deviceStatus(cli::checkDevice(root(), probe), "kernels; There is a reason", "do this"),
+                  cli::CheckStatus::warning);
+    }
+    // The others are nothing to speak of on a machine that has none.
+    for (const CudaState state : {CudaState::notBuilt, CudaState::noDriver, CudaState::noDevice}) {
+        probe.state = state;
+        EXPECT_EQ(cli::checkDevice(root(), probe).detail.find("reason"), std::string::npos);
+        EXPECT_NE(cli::checkDevice(root(), probe).detail.find("; no NVIDIA GPU"), std::string::npos);
+    }
+    place("sys/bus/pci/devices/0000:01:00.0/vendor", "0x10de\n");
+    place("sys/bus/pci/devices/0000:01:00.0/class", "0x030000\n");
+    for (const CudaState state : {CudaState::notBuilt, CudaState::noDriver, CudaState::noDevice}) {
+        probe.state = state;
+        EXPECT_EQ(deviceStatus(cli::checkDevice(root(), probe), "kernels; There is a reason", "do this"),
+                  cli::CheckStatus::warning);
+    }
+}
+
+TEST_F(Doctor, knowsAnNvidiaGpuWithoutItsDriver) {
+    EXPECT_FALSE(app::hasNvidiaGpu(root()));
+    place("sys/bus/pci/devices/0000:00:02.0/vendor", "0x8086\n");
+    place("sys/bus/pci/devices/0000:00:02.0/class", "0x030000\n");
+    place("sys/bus/pci/devices/0000:01:00.1/vendor", "0x10de\n");  // the sound of a card that is switched off
+    place("sys/bus/pci/devices/0000:01:00.1/class", "0x040300\n");
+    EXPECT_FALSE(app::hasNvidiaGpu(root()));
+    place("sys/bus/pci/devices/0000:01:00.0/vendor", "0x10de\n");
+    place("sys/bus/pci/devices/0000:01:00.0/class", "0x030200\n");
+    EXPECT_TRUE(app::hasNvidiaGpu(root()));
+}
+
+TEST_F(Doctor, knowsThatAJetsonHasAGpu) {
+    EXPECT_FALSE(app::hasNvidiaGpu(root()));
+    place("proc/device-tree/compatible", std::string("nvidia,p3768\0nvidia,tegra234\0", 29));
+    EXPECT_TRUE(app::hasNvidiaGpu(root()));
 }
 
 TEST_F(Doctor, knowsTheJetPackOfARelease) {

@@ -2,6 +2,8 @@
 // --json.
 #include <csignal>
 
+#include "app/cli/model_argument.h"
+#include "app/nvidia_gpu.h"
 #include "tests/app/cli/command_line.h"
 
 namespace edgechat::testing {
@@ -71,8 +73,31 @@ TEST_F(Usage, numbersAreCheckedAgainstTheirRange) {
     refused("--progress", "loud");
 }
 
-TEST_F(Usage, saysThatThereIsNoCudaBackend) {
-    expectError({"generate", model(), "--prompt", "a", "--device", "cuda"}, 2, "no CUDA backend");
+TEST_F(Usage, saysWhyTheGpuCannotBeUsed) {
+    const inference::cuda::CudaProbe& probe = inference::cuda::probeCuda();
+    if (probe.state == inference::cuda::CudaState::ready) GTEST_SKIP() << "it can";
+    ASSERT_FALSE(probe.detail.empty());
+    expectError({"generate", model(), "--prompt", "a", "--device", "cuda"}, 2, app::clause(probe.detail));
+    expectError({"bench", model(), "--device", "cuda"}, 2, app::clause(probe.detail));
+    // What was not asked for in so many words goes on without it.
+    EXPECT_EQ(object(run({"generate", model(), "--prompt", "a", "--max-tokens", "1", "--json"}))["device"],
+              "cpu");
+}
+
+TEST_F(Usage, refusesTheGpuForItsReasonAndSaysWhatHelps) {
+    inference::cuda::CudaProbe probe;
+    probe.state = inference::cuda::CudaState::driverTooOld;
+    probe.detail = "The driver 470.82 is too old.";
+    probe.fix = "install driver 525 or newer";
+    const Result<void> refused = cli::requireCuda(probe);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::usage);
+    EXPECT_EQ(
+        refused.error().message(),
+        "the option --device: found \"cuda\", which cannot be used here (The driver 470.82 is too old), "
+        "expected auto, cpu or reference, or this first: install driver 525 or newer");
+    probe.state = inference::cuda::CudaState::ready;
+    EXPECT_TRUE(cli::requireCuda(probe));
 }
 
 TEST_F(Usage, anOptionsValueMayLookLikeJson) {

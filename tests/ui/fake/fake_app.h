@@ -233,6 +233,27 @@ class ContextMemory : public QObject {
     double m_cacheBytes = 0, m_totalBytes = 0, m_availableBytes = 0;
 };
 
+class Gpu : public QObject {
+    Q_OBJECT
+    QML_ELEMENT
+    QML_UNCREATABLE("fake")
+    Q_PROPERTY(bool known MEMBER m_known NOTIFY changed FINAL)
+    Q_PROPERTY(bool usable MEMBER m_usable NOTIFY changed FINAL)
+    Q_PROPERTY(QString description MEMBER m_description NOTIFY changed FINAL)
+    Q_PROPERTY(int looks MEMBER m_looks NOTIFY changed FINAL)
+
+  public:
+    Q_INVOKABLE void look() { setProperty("looks", m_looks + 1); }
+
+  Q_SIGNALS:
+    void changed();
+
+  private:
+    bool m_known = true, m_usable = false;
+    QString m_description = QStringLiteral("There is no NVIDIA GPU in this machine.");
+    int m_looks = 0;
+};
+
 class HubAccess : public QObject {
     Q_OBJECT
     QML_ELEMENT
@@ -282,6 +303,11 @@ class ModelHost : public QObject {
     Q_PROPERTY(QString sizeText MEMBER m_sizeText NOTIFY changed FINAL)
     Q_PROPERTY(QString quantization MEMBER m_quantization NOTIFY changed FINAL)
     Q_PROPERTY(QString device MEMBER m_device NOTIFY changed FINAL)
+    Q_PROPERTY(QString deviceText MEMBER m_deviceText NOTIFY changed FINAL)
+    Q_PROPERTY(bool onGpu MEMBER m_onGpu NOTIFY changed FINAL)
+    Q_PROPERTY(bool inGpuMemory MEMBER m_inGpuMemory NOTIFY changed FINAL)
+    Q_PROPERTY(QString gpuNote MEMBER m_gpuNote NOTIFY changed FINAL)
+    Q_PROPERTY(bool gpuNoteIsNew MEMBER m_gpuNoteIsNew NOTIFY changed FINAL)
     Q_PROPERTY(QString path MEMBER m_path NOTIFY changed FINAL)
     Q_PROPERTY(int contextSize MEMBER m_contextSize NOTIFY changed FINAL)
     Q_PROPERTY(int trainedContext MEMBER m_trainedContext NOTIFY changed FINAL)
@@ -308,6 +334,7 @@ class ModelHost : public QObject {
     Q_INVOKABLE void load(const QString& path) { setProperty("loadedPath", path); }
     Q_INVOKABLE void unload() { setProperty("state", None); }
     Q_INVOKABLE void retry() { setProperty("loadedPath", QStringLiteral("retry")); }
+    Q_INVOKABLE void setGpuNoteSeen() { setProperty("gpuNoteIsNew", false); }
 
   Q_SIGNALS:
     void changed();
@@ -316,7 +343,8 @@ class ModelHost : public QObject {
     State m_state = None;
     double m_progress = 0;
     QString m_name, m_family, m_sizeText, m_quantization, m_device, m_path, m_problem, m_problemFix,
-        m_problemDetails, m_loadedPath, m_templateNote, m_templateProblem;
+        m_problemDetails, m_loadedPath, m_templateNote, m_templateProblem, m_deviceText, m_gpuNote;
+    bool m_onGpu = false, m_inGpuMemory = false, m_gpuNoteIsNew = false;
     int m_contextSize = 0, m_trainedContext = 0;
     bool m_completesText = false;
     qint64 m_weightBytes = 0, m_kvBytes = 0, m_expectedBytes = 0, m_residentBefore = 0;
@@ -519,6 +547,9 @@ class Telemetry : public QObject {
     Q_PROPERTY(double temperature MEMBER m_temperature NOTIFY changed FINAL)
     Q_PROPERTY(double power MEMBER m_power NOTIFY changed FINAL)
     Q_PROPERTY(QString powerMode MEMBER m_powerMode NOTIFY changed FINAL)
+    Q_PROPERTY(qint64 gpuMemoryUsed MEMBER m_gpuMemoryUsed NOTIFY changed FINAL)
+    Q_PROPERTY(qint64 gpuMemoryTotal MEMBER m_gpuMemoryTotal NOTIFY changed FINAL)
+    Q_PROPERTY(double energyPerToken MEMBER m_energyPerToken NOTIFY changed FINAL)
     Q_PROPERTY(bool windowVisible MEMBER m_windowVisible NOTIFY changed FINAL)
 
   Q_SIGNALS:
@@ -526,7 +557,8 @@ class Telemetry : public QObject {
 
   private:
     double m_prefillRate = 0, m_decodeRate = 0, m_timeToFirstToken = 0, m_gpuLoad = -1;
-    double m_temperature = std::nan(""), m_power = std::nan("");
+    double m_temperature = std::nan(""), m_power = std::nan(""), m_energyPerToken = std::nan("");
+    qint64 m_gpuMemoryUsed = 0, m_gpuMemoryTotal = 0;
     QList<qreal> m_rateHistory;
     qint64 m_processBytes = 0, m_modelBytes = 0, m_memoryTotal = 0, m_memoryAvailable = 0;
     bool m_jetson = false, m_windowVisible = true;
@@ -541,6 +573,7 @@ class Settings : public QObject {
     Q_PROPERTY(bool dark READ dark NOTIFY changed FINAL)
     Q_PROPERTY(double textScale MEMBER m_textScale NOTIFY changed FINAL)
     Q_PROPERTY(bool reducedMotion MEMBER m_reducedMotion NOTIFY changed FINAL)
+    Q_PROPERTY(Device device MEMBER m_device NOTIFY changed FINAL)
     Q_PROPERTY(int threads MEMBER m_threads NOTIFY changed FINAL)
     Q_PROPERTY(int contextTokens MEMBER m_contextTokens NOTIFY changed FINAL)
     Q_PROPERTY(bool kvInt8 MEMBER m_kvInt8 NOTIFY changed FINAL)
@@ -560,6 +593,8 @@ class Settings : public QObject {
   public:
     enum Appearance { System, Light, Dark };
     Q_ENUM(Appearance)
+    enum Device { Automatic, Gpu, Cpu };
+    Q_ENUM(Device)
     bool dark() const { return m_appearance == Dark; }
     Q_INVOKABLE void resetGeneration() {}
     Q_INVOKABLE bool isDefaultGeneration() const { return true; }
@@ -569,6 +604,7 @@ class Settings : public QObject {
 
   private:
     Appearance m_appearance = Light;
+    Device m_device = Automatic;
     double m_textScale = 1, m_temperature = 0.7, m_topP = 0.9, m_minP = 0.05, m_repeatPenalty = 1.1;
     bool m_reducedMotion = true, m_kvInt8 = false, m_sidebarVisible = true, m_windowMaximized = false;
     int m_threads = 0, m_contextTokens = 0, m_topK = 40, m_maxTokens = 1024;
@@ -591,6 +627,7 @@ class Program : public QObject {
     Q_PROPERTY(edgechat::fake::RepositoryOffer* offer READ offer CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::Telemetry* telemetry READ telemetry CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::Settings* settings READ settings CONSTANT FINAL)
+    Q_PROPERTY(edgechat::fake::Gpu* gpu READ gpu CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::HubAccess* hub READ hub CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::ModelSettings* modelSettings READ modelSettings CONSTANT FINAL)
     Q_PROPERTY(edgechat::fake::ContextMemory* contextMemory READ contextMemory CONSTANT FINAL)
@@ -615,6 +652,7 @@ class Program : public QObject {
     RepositoryOffer* offer() { return &m_offer; }
     Telemetry* telemetry() { return &m_telemetry; }
     Settings* settings() { return &m_settings; }
+    Gpu* gpu() { return &m_gpu; }
     HubAccess* hub() { return &m_hub; }
     ModelSettings* modelSettings() { return &m_modelSettings; }
     ContextMemory* contextMemory() { return &m_contextMemory; }
@@ -644,6 +682,7 @@ class Program : public QObject {
     RepositoryOffer m_offer;
     Telemetry m_telemetry;
     Settings m_settings;
+    Gpu m_gpu;
     HubAccess m_hub;
     ModelSettings m_modelSettings;
     ContextMemory m_contextMemory;
