@@ -74,8 +74,10 @@ Program::Program(const ProgramOptions& options, QObject* parent)
     const auto expectSpeed = [this] { m_catalog.setDecodeBandwidth(m_settings.decodeBandwidth()); };
     connect(&m_settings, &Settings::decodeBandwidthChanged, &m_catalog, expectSpeed);
     expectSpeed();
-    connect(&m_model, &ModelHost::modelChanged, &m_telemetry,
-            [this] { m_telemetry.setModelBytes(m_model.mainMemoryBytes()); });
+    connect(&m_model, &ModelHost::modelChanged, &m_telemetry, [this] {
+        m_telemetry.setModelBytes(m_model.mainMemoryBytes());
+        if (m_model.onGpu()) m_telemetry.setGpuBus(m_model.gpuBus());
+    });
 }
 
 void Program::readPrefillRates() {

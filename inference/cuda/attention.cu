@@ -28,7 +28,7 @@ Division divide(int paddedHead, int rows, int kvHeads, int mostKeys, int multipr
     if (paddedHead <= 128 && kvHeads * manyRows(2) >= 2 * multiprocessors) {
         division.rowTiles = 2;
         division.rowBlocks = manyRows(2);
-    } else if (2 * kvHeads * manyRows(1) >= 3 * multiprocessors) {
+    } else if (paddedHead <= 128 && 2 * kvHeads * manyRows(1) >= 3 * multiprocessors) {
         division.rowTiles = 1;
         division.rowBlocks = manyRows(1);
     } else {
@@ -64,11 +64,11 @@ void launchFor(Runtime& runtime, const AttentionArguments& arguments) {
         if (division.rowTiles == 2) {
             launch(runtime, &attentionManyRowsKernel<HeadSize, Int8, 2>, grid, kAttentionThreads,
                    kParkedBytes<HeadSize, 2>, launched);
-            return;
+        } else {
+            launch(runtime, &attentionManyRowsKernel<HeadSize, Int8, 1>, grid, kAttentionThreads,
+                   kParkedBytes<HeadSize, 1>, launched);
         }
     }
-    launch(runtime, &attentionManyRowsKernel<HeadSize, Int8, 1>, grid, kAttentionThreads,
-           kParkedBytes<HeadSize, 1>, launched);
 }
 
 template <bool Int8>

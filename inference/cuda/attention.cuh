@@ -58,9 +58,15 @@ constexpr bool kParked = (HeadSize * RowTiles > 128);
 template <int HeadSize, int RowTiles>
 constexpr int kParkedBytes = kParked<HeadSize, RowTiles> ? kAttentionThreads * 4 * RowTiles * 4 : 0;
 
-/// Blocks of an SM, by the registers that the outputs and queries of a lane take.
+/// Blocks of an SM, by the registers that the outputs and queries of a lane take. For Hopper the compiler
+/// needs a few more of them.
 constexpr int attentionBlocks(int paddedHead, int rowTiles) {
-    return paddedHead * rowTiles <= 64 ? 4 : paddedHead * rowTiles <= 128 ? 3 : 2;
+    const int blocks = paddedHead * rowTiles <= 64 ? 4 : paddedHead * rowTiles <= 128 ? 3 : 2;
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+    return blocks > 2 ? blocks - 1 : blocks;
+#else
+    return blocks;
+#endif
 }
 
 /// Eight elements of the cache: int8 or fp16.
@@ -640,7 +646,8 @@ EDGECHAT_DEVICE void mergePieces(const AttentionLaunch& launch, const float* fir
 /// recorded launch stays right as a text grows; blocks beyond end at once. The block that arrives last
 /// merges.
 ///
-/// Budget at 64, 128, 256 elements a head: 128, 168, 255 registers; 9, 17, 33 KiB of shared memory.
+/// Budget at 64, 128, 256 elements a head: 128, 168, 255 registers (Hopper: 168, 255, 255); 9, 17, 33 KiB of
+/// shared memory.
 template <int HeadSize, bool Int8>
 EDGECHAT_KERNEL(kAttentionThreads, attentionBlocks(HeadSize, 1))
 attentionFewRowsKernel(EDGECHAT_ARGUMENT AttentionLaunch launch) {
@@ -687,8 +694,10 @@ attentionFewRowsKernel(EDGECHAT_ARGUMENT AttentionLaunch launch) {
 /// blocks of rows, kv heads}. The keys and values that a block's warps read at about the same time meet in
 /// the first-level cache.
 ///
-/// Budget at 64, 128, 256 elements a head times row tiles: 128, 168, 255 registers; 0, 0, at most 4 KiB of
-/// shared memory.
+/// Heads of 256 elements have no registers for it.
+///
+/// Budget at 64, 128, 256 elements a head times row tiles: 128, 168, 255 registers (Hopper: 168, 255, 255);
+/// 0, 0, 4 KiB of shared memory.
 template <int HeadSize, bool Int8, int RowTiles>
 EDGECHAT_KERNEL(kAttentionThreads, attentionBlocks(HeadSize, RowTiles))
 attentionManyRowsKernel(EDGECHAT_ARGUMENT AttentionLaunch launch) {

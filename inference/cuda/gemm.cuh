@@ -103,8 +103,9 @@ EDGECHAT_DEVICE void multiplyInputs(float (&total)[kWarpTiles][columnTiles][4],
 }
 
 /// Most column tiles of a block that registers allow.
-constexpr int mostColumnTiles(int groupsPerChunk) {
-    return groupsPerChunk == 1 ? 16 : 8;
+constexpr int mostColumnTiles(WeightKind kind, int groupsPerChunk) {
+    if (groupsPerChunk == 1) return 16;
+    return kind == WeightKind::int4Offset ? 4 : 8;
 }
 
 /// Blocks of an SM: three have at most 168 registers a thread, two at most 255.

@@ -48,12 +48,12 @@ int columnTilesFor(const MatmulArguments& arguments, int most, int multiprocesso
 
 template <WeightKind kind, int groupsPerChunk>
 void startWidth(Runtime& runtime, const MatmulArguments& arguments) {
-    constexpr int kMost = mostColumnTiles(groupsPerChunk);
+    constexpr int kMost = mostColumnTiles(kind, groupsPerChunk);
     switch (columnTilesFor(arguments, kMost, runtime.properties().multiprocessors)) {
         case 4:
             return start<kind, groupsPerChunk, 4>(runtime, arguments);
         case 8:
-            return start<kind, groupsPerChunk, 8>(runtime, arguments);
+            return start<kind, groupsPerChunk, kMost < 8 ? kMost : 8>(runtime, arguments);
         default:
             return start<kind, groupsPerChunk, kMost>(runtime, arguments);
     }

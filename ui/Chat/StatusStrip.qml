@@ -19,9 +19,9 @@ Rectangle {
     readonly property real modelBytes: telemetry.modelBytes // qmllint disable
     readonly property real processBytes: telemetry.processBytes // qmllint disable
     // 0 or not a number where they are not known
-    readonly property real gpuMemoryTotal: telemetry.gpuMemoryTotal ?? 0 // qmllint disable
-    readonly property real gpuMemoryUsed: telemetry.gpuMemoryUsed ?? 0 // qmllint disable
-    readonly property real energyPerToken: telemetry.energyPerToken ?? NaN // qmllint disable
+    readonly property real gpuMemoryTotal: telemetry.gpuMemoryTotal // qmllint disable
+    readonly property real gpuMemoryUsed: telemetry.gpuMemoryUsed // qmllint disable
+    readonly property real energyPerToken: telemetry.energyPerToken
     readonly property real gpuModelBytes: model.weightBytes + model.kvBytes // qmllint disable
 
     readonly property bool gpuShown: telemetry.jetson || model.onGpu
