@@ -13,6 +13,11 @@ T.ComboBox {
     function isAvailable(index: int): bool {
         return unavailable.indexOf(index) < 0;
     }
+    // What Return would take from the open list.
+    function refuses(key: int): bool {
+        return popup.visible && highlightedIndex !== currentIndex && !isAvailable(highlightedIndex)
+            && (key === Qt.Key_Return || key === Qt.Key_Enter || key === Qt.Key_Space);
+    }
     // Goes the way of an arrow key in the closed box.
     function step(by: int): void {
         let index = currentIndex + by;
@@ -26,16 +31,17 @@ T.ComboBox {
         if (unavailable.length === 0)
             return;
         const arrow = event.key === Qt.Key_Down || event.key === Qt.Key_Up;
-        const accepts = event.key === Qt.Key_Return || event.key === Qt.Key_Enter || event.key === Qt.Key_Space;
         if (arrow && !popup.visible) {
             step(event.key === Qt.Key_Down ? 1 : -1);
             event.accepted = true;
-        } else if (accepts && popup.visible && !isAvailable(highlightedIndex)) {
+        } else if (refuses(event.key)) {
             event.accepted = true;
-        } else if (!arrow && !accepts && event.text.trim().length > 0) {
+        } else if (!arrow && event.text > " ") {
             event.accepted = true; // the search by letters knows nothing of this
         }
     }
+    // The list is closed when the key is let go.
+    Keys.onReleased: event => event.accepted = refuses(event.key)
 
     implicitWidth: 200
     implicitHeight: Theme.controlHeight

@@ -94,8 +94,8 @@ TEST_F(Usage, refusesTheGpuForItsReasonAndSaysWhatHelps) {
     EXPECT_EQ(refused.error().code, ErrorCode::usage);
     EXPECT_EQ(
         refused.error().message(),
-        "the option --device: found \"cuda\", which cannot be used here (The driver 470.82 is too old), "
-        "expected auto, cpu or reference, or this first: install driver 525 or newer");
+        "the option --device: found \"cuda\" (The driver 470.82 is too old; install driver 525 or newer), "
+        "expected auto, cpu or reference");
     probe.state = inference::cuda::CudaState::ready;
     EXPECT_TRUE(cli::requireCuda(probe));
 }
