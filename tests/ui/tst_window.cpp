@@ -562,17 +562,19 @@ void WindowTest::theDeviceIsChosenAndTheGpuPassedOver() {
     QCOMPARE(box->property("highlightedIndex").toInt(), 1);
     QCOMPARE(press(Qt::Key_Return), Settings::Automatic);
     QVERIFY(popup->property("visible").toBool());
-    QList<QQuickItem*> items;
-    collect(popup->property("contentItem").value<QQuickItem*>(), &items);
-    int entries = 0;
+    const auto entries = [&] {
+        QList<QQuickItem*> items;
+        collect(popup->property("contentItem").value<QQuickItem*>(), &items);
+        items.removeIf([](QQuickItem* item) { return !item->inherits("QQuickItemDelegate"); });
+        return items;
+    };
+    QTRY_COMPARE(entries().size(), 3);  // they are made one after the other
     QQuickItem* refused = nullptr;
-    for (QQuickItem* item : std::as_const(items)) {
-        if (!item->inherits("QQuickItemDelegate") || !item->property("index").isValid()) continue;
-        ++entries;
-        QCOMPARE(item->isEnabled(), item->property("text").toString() != QStringLiteral("GPU"));
-        if (!item->isEnabled()) refused = item;
+    for (QQuickItem* entry : entries()) {
+        const bool gpuEntry = entry->property("text").toString() == QStringLiteral("GPU");
+        QCOMPARE(entry->isEnabled(), !gpuEntry);
+        if (gpuEntry) refused = entry;
     }
-    QCOMPARE(entries, 3);
     QVERIFY(refused);
     shown.click(refused);
     QCOMPARE(settings.property("device").toInt(), Settings::Automatic);
