@@ -41,7 +41,8 @@ EDGECHAT_DEVICE void storeHeadElement(const EpilogueArguments& e, const HeadShap
 /// Rows g and g + 8 of a query, key or value head's tile.
 EDGECHAT_DEVICE void storeAttention(TilePlace place, int g, int token, float first, float second) {
     const EpilogueArguments& e = place.epilogue;
-    const int head = place.tile / place.head.tiles, t = place.tile - head * place.head.tiles;
+    const int tile = e.firstTile + place.tile, head = tile / place.head.tiles,
+              t = tile - head * place.head.tiles;
     int element = kTileRows * t + g, other = element + 8;
     if (e.rotations != nullptr && head < e.heads + e.kvHeads) {
         const int pairs = e.headSize / 2, pair = 8 * t + g;
@@ -136,7 +137,7 @@ EDGECHAT_DEVICE void quantizeHead(const EpilogueArguments& e, const HeadShape& s
 EDGECHAT_DEVICE void finishHead(TilePlace place, int tokens) {
     const EpilogueArguments& e = place.epilogue;
     if (!quantizesCache(e)) return;
-    const int kv = place.tile / place.head.tiles - e.heads;
+    const int kv = (e.firstTile + place.tile) / place.head.tiles - e.heads;
     if (kv < 0) return;
     const auto last = static_cast<uint32_t>(place.head.tiles - 1);
     uint32_t before = 0;

@@ -53,7 +53,7 @@ void startWidth(Runtime& runtime, const MatmulArguments& arguments) {
         case 4:
             return start<kind, groupsPerChunk, 4>(runtime, arguments);
         case 8:
-            return start<kind, groupsPerChunk, kMost < 8 ? kMost : 8>(runtime, arguments);
+            return start < kind, groupsPerChunk, kMost < 8 ? kMost : 8 > (runtime, arguments);
         default:
             return start<kind, groupsPerChunk, kMost>(runtime, arguments);
     }

@@ -408,8 +408,7 @@ EDGECHAT_DEVICE void multiplyAdd16x8x16(float (&c)[4], const uint32_t (&a)[4], c
             const Half2 left{word(4 * g + from, 2 * upper + row)};
             for (int column = 0; column < 2; ++column) {
                 const Half2 right{word(4 * (2 * j + column) + from, 4 + upper)};
-                c[2 * row + column] +=
-                    lowValue(left) * lowValue(right) + highValue(left) * highValue(right);
+                c[2 * row + column] += lowValue(left) * lowValue(right) + highValue(left) * highValue(right);
             }
         }
     }
@@ -489,10 +488,11 @@ EDGECHAT_DEVICE uint32_t atomicAddTo(uint32_t* counter, uint32_t value) {
 /// As loadStreaming16.
 EDGECHAT_DEVICE void loadStreaming16If(Words4& value, const void* address, bool valid) {
 #ifdef __CUDACC__
-    asm volatile("{.reg .pred p; setp.ne.s32 p, %5, 0;"
-                 "@p ld.global.nc.L1::no_allocate.L2::128B.v4.u32 {%0, %1, %2, %3}, [%4];}"
-                 : "+r"(value.word[0]), "+r"(value.word[1]), "+r"(value.word[2]), "+r"(value.word[3])
-                 : "l"(address), "r"(static_cast<int>(valid)));
+    asm volatile(
+        "{.reg .pred p; setp.ne.s32 p, %5, 0;"
+        "@p ld.global.nc.L1::no_allocate.L2::128B.v4.u32 {%0, %1, %2, %3}, [%4];}"
+        : "+r"(value.word[0]), "+r"(value.word[1]), "+r"(value.word[2]), "+r"(value.word[3])
+        : "l"(address), "r"(static_cast<int>(valid)));
 #else
     if (valid) value = loadStreaming16(address);
 #endif
@@ -531,8 +531,8 @@ EDGECHAT_DEVICE uint32_t multiplyHigh(uint32_t a, uint32_t b) {
 #endif
 }
 
-/// The same pointer, worked out here and kept in registers: the compiler would otherwise take it apart into what
-/// the parts of a loop have in common, and add them up again for every load.
+/// The same pointer, worked out here and kept in registers: the compiler would otherwise take it apart into
+/// what the parts of a loop have in common, and add them up again for every load.
 template <class T>
 EDGECHAT_DEVICE T* whole(T* pointer) {
 #ifdef __CUDACC__

@@ -98,5 +98,28 @@ TEST_P(CudaFamilyTest, goesOnAfterAReusedPrefix) {
     }
 }
 
+/// Kernels that a token starts, by the operations of a layer and what is around the layers.
+uint64_t launchesOfAToken(const std::string& name) {
+    for (const Family& family : families()) {
+        if (family.name != name) continue;
+        const std::unique_ptr<Backend> backend = cudaBackend(family);
+        const auto& cuda = static_cast<const cuda::CudaBackend&>(*backend);
+        const int token = 1;
+        std::vector<float> logits(static_cast<size_t>(family.config.vocab));
+        forward(*backend, family.config, {&token, 1}, 0, 1, logits.data());
+        const uint64_t before = cuda.runtime().launches();
+        forward(*backend, family.config, {&token, 1}, 1, 1, logits.data());
+        return cuda.runtime().launches() - before;
+    }
+    return 0;
+}
+
+TEST(CudaLaunches, sevenALayerAndFourOfFalcon) {
+    // Two layers; embedding, last norm and head.
+    EXPECT_EQ(launchesOfAToken("llama"), 2 * 7 + 3U);
+    EXPECT_EQ(launchesOfAToken("mistralWindow32"), 2 * 7 + 3U);
+    EXPECT_EQ(launchesOfAToken("falcon7b"), 2 * 4 + 3U);
+}
+
 }  // namespace
 }  // namespace edgechat::inference
