@@ -1,4 +1,4 @@
-// What the backend needs of CUDA's runtime: memory, one stream, a recorded step. runtime.cpp does it with
+// What the backend needs of CUDA's runtime: memory, one stream, a recorded step. runtime_cuda.cpp does it with
 // CUDA; the tests do it with a processor's memory (tests/inference/cuda/harness). One thread uses it.
 #pragma once
 

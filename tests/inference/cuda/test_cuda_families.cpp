@@ -98,6 +98,15 @@ TEST_P(CudaFamilyTest, goesOnAfterAReusedPrefix) {
     }
 }
 
+TEST_P(CudaFamilyTest, takesWhatItsPlanSays) {
+    const std::unique_ptr<Backend> backend = cudaBackend(GetParam(), KvKind::int8);
+    const auto& cuda = static_cast<const cuda::CudaBackend&>(*backend);
+    const MemoryPlan plan = cuda::planCudaMemory(*checkpointOf(GetParam()), kContext, KvKind::int8);
+    EXPECT_EQ(plan.weights, cuda.weightBytes());
+    EXPECT_EQ(plan.kv, cuda.cacheBytes());
+    EXPECT_GE(plan.scratch, cuda.scratchBytes()) << "planned for a GPU of more multiprocessors";
+}
+
 /// Kernels that a token starts, by the operations of a layer and what is around the layers.
 uint64_t launchesOfAToken(const std::string& name) {
     for (const Family& family : families()) {
