@@ -45,6 +45,25 @@ inline MatmulKernelArguments kernelArguments(const MatmulArguments& matmul) {
     return result;
 }
 
+/// Calls starter.start<kind, groups of a chunk>() for these weights.
+template <class Starter>
+void startForWeights(const PackedMatrix& weights, const Starter& starter) {
+    const bool halves = weights.group < kChunk;
+    switch (weights.kind) {
+        case WeightKind::int4Zero:
+            return halves ? starter.template start<WeightKind::int4Zero, 2>()
+                          : starter.template start<WeightKind::int4Zero, 1>();
+        case WeightKind::int4Offset:
+            return halves ? starter.template start<WeightKind::int4Offset, 2>()
+                          : starter.template start<WeightKind::int4Offset, 1>();
+        case WeightKind::int8:
+            return halves ? starter.template start<WeightKind::int8, 2>()
+                          : starter.template start<WeightKind::int8, 1>();
+        case WeightKind::fp16:
+            return starter.template start<WeightKind::fp16, 1>();
+    }
+}
+
 /// Where a tile's results go.
 struct TilePlace {
     const EpilogueArguments& epilogue;

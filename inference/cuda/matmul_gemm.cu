@@ -27,7 +27,7 @@ int blocksFor(int count, int block) {
 }
 
 template <WeightKind kind, int groupsPerChunk, int columnTiles>
-void start(Runtime& runtime, const MatmulArguments& arguments) {
+void startWidth(Runtime& runtime, const MatmulArguments& arguments) {
     const Grid grid{blocksFor(arguments.tokens, 8 * columnTiles),
                     blocksFor(arguments.terms[0].weights.tiles(), kBlockTiles)};
     launch(runtime, &gemmKernel<kind, groupsPerChunk, columnTiles>, grid, kGemmThreads,
@@ -46,45 +46,28 @@ int columnTilesFor(const MatmulArguments& arguments, int most, int multiprocesso
     return columnTiles;
 }
 
-template <WeightKind kind, int groupsPerChunk>
-void startWidth(Runtime& runtime, const MatmulArguments& arguments) {
-    constexpr int kMost = mostColumnTiles(kind, groupsPerChunk);
-    switch (columnTilesFor(arguments, kMost, runtime.properties().multiprocessors)) {
-        case 4:
-            return start<kind, groupsPerChunk, 4>(runtime, arguments);
-        case 8:
-            return start < kind, groupsPerChunk, kMost < 8 ? kMost : 8 > (runtime, arguments);
-        default:
-            return start<kind, groupsPerChunk, kMost>(runtime, arguments);
-    }
-}
+struct StartGemm {
+    Runtime& runtime;
+    const MatmulArguments& arguments;
 
-template <WeightKind kind>
-void startKind(Runtime& runtime, const MatmulArguments& arguments) {
-    if (arguments.terms[0].weights.group < kChunk) {
-        startWidth<kind, 2>(runtime, arguments);
-    } else {
-        startWidth<kind, 1>(runtime, arguments);
+    template <WeightKind kind, int groupsPerChunk>
+    void start() const {
+        constexpr int kMost = mostColumnTiles(kind, groupsPerChunk);
+        switch (columnTilesFor(arguments, kMost, runtime.properties().multiprocessors)) {
+            case 4:
+                return startWidth<kind, groupsPerChunk, 4>(runtime, arguments);
+            case 8:
+                return startWidth < kind, groupsPerChunk, kMost < 8 ? kMost : 8 > (runtime, arguments);
+            default:
+                return startWidth<kind, groupsPerChunk, kMost>(runtime, arguments);
+        }
     }
-}
-
-void startProduct(Runtime& runtime, const MatmulArguments& arguments) {
-    switch (arguments.terms[0].weights.kind) {
-        case WeightKind::int4Zero:
-            return startKind<WeightKind::int4Zero>(runtime, arguments);
-        case WeightKind::int4Offset:
-            return startKind<WeightKind::int4Offset>(runtime, arguments);
-        case WeightKind::int8:
-            return startKind<WeightKind::int8>(runtime, arguments);
-        case WeightKind::fp16:
-            return startWidth<WeightKind::fp16, 1>(runtime, arguments);
-    }
-}
+};
 
 }  // namespace
 
 void launchGemm(Runtime& runtime, const MatmulArguments& arguments) {
-    startProduct(runtime, arguments);
+    startForWeights(arguments.terms[0].weights, StartGemm{runtime, arguments});
     for (int i = 0; i < arguments.segmentCount; ++i) {
         const EpilogueArguments& epilogue = arguments.segments[i].epilogue;
         if (epilogue.kind != Epilogue::attention || epilogue.cache.keyScales == nullptr) continue;

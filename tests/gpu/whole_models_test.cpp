@@ -11,12 +11,17 @@
 
 #include "inference/cuda/cuda.h"
 #include "inference/forward.h"
+#include "tests/data/starter_golden.h"
+#include "tests/inference/parity/divergence.h"
 #include "tests/inference/parity/parity_models.h"
 
 namespace edgechat::inference {
 namespace {
 
+using testing::bestOf;
+using testing::divergence;
 using testing::Golden;
+using testing::logProbabilities;
 using testing::ParityFolder;
 using testing::ParityModel;
 
@@ -31,27 +36,6 @@ constexpr Limits kFp16Cache{0.001, 0.99};
 constexpr Limits kInt8Cache{0.005, 0.97};
 
 using Rows = std::vector<std::vector<float>>;  // logits of every position
-
-std::vector<double> logProbabilities(std::span<const float> logits) {
-    const double largest = *std::max_element(logits.begin(), logits.end());
-    double sum = 0;
-    for (const float logit : logits) sum += std::exp(logit - largest);
-    std::vector<double> result;
-    for (const float logit : logits) result.push_back(logit - largest - std::log(sum));
-    return result;
-}
-
-/// KL(golden || computed) in nats.
-double divergence(std::span<const float> golden, std::span<const float> computed) {
-    const std::vector<double> p = logProbabilities(golden), q = logProbabilities(computed);
-    double sum = 0;
-    for (size_t i = 0; i < p.size(); ++i) sum += std::exp(p[i]) * (p[i] - q[i]);
-    return sum;
-}
-
-int bestOf(std::span<const float> logits) {
-    return static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-}
 
 /// Logits of every position, `chunk` tokens at a time (no more than the backend takes).
 Rows score(const Checkpoint& checkpoint, std::span<const int> ids, int context, KvKind kv, size_t chunk) {
@@ -138,45 +122,10 @@ TEST_P(WholeModel, aSecondRunGivesTheSameBits) {
 INSTANTIATE_TEST_SUITE_P(Models, WholeModel, ::testing::ValuesIn(testing::parityModels()),
                          [](const auto& info) { return info.param.name; });
 
-/// tests/data/smollm2_reference_logits.bin; its format is in tests/data/README.md.
-struct StarterGolden {
-    struct Position {
-        int32_t best = 0;
-        float logSumExp = 0;
-        std::vector<int32_t> ids;
-        std::vector<float> logits;
-    };
-    std::vector<int32_t> tokens;
-    std::vector<Position> positions;
-};
-
-StarterGolden readStarterGolden() {
-    std::ifstream file(EDGECHAT_TESTS_DATA "/smollm2_reference_logits.bin", std::ios::binary);
-    const auto read = [&file](void* out, size_t bytes) {
-        file.read(static_cast<char*>(out), static_cast<std::streamsize>(bytes));
-    };
-    char magic[8], sha[64];
-    uint32_t count = 0, kept = 0, textBytes = 0;
-    read(magic, 8), read(sha, 64), read(&count, 4), read(&kept, 4), read(&textBytes, 4);
-    StarterGolden golden;
-    if (!file || std::memcmp(magic, "ECREFLG1", 8) != 0 || count > 4096 || kept > 4096) return golden;
-    golden.tokens.resize(count);
-    read(golden.tokens.data(), 4 * count);
-    for (uint32_t t = 0; t < count; ++t) {
-        StarterGolden::Position position{0, 0, std::vector<int32_t>(kept), std::vector<float>(kept)};
-        float bestLogit;
-        read(&position.best, 4), read(&bestLogit, 4), read(&position.logSumExp, 4);
-        read(position.ids.data(), 4 * kept), read(position.logits.data(), 4 * kept);
-        golden.positions.push_back(std::move(position));
-    }
-    EXPECT_TRUE(file.good());
-    return golden;
-}
-
 TEST(StarterModel, givesTheLogitsOfTransformers) {
     const char* model = std::getenv("EDGECHAT_STARTER_MODEL");
     if (model == nullptr) GTEST_SKIP() << "EDGECHAT_STARTER_MODEL does not name the starter model";
-    const StarterGolden golden = readStarterGolden();
+    const testing::StarterGolden golden = testing::readStarterGolden();
     ASSERT_GE(golden.tokens.size(), 256u);
     const Result<std::unique_ptr<Checkpoint>> checkpoint = Checkpoint::open(model);
     ASSERT_TRUE(checkpoint) << checkpoint.error().message();
@@ -188,7 +137,7 @@ TEST(StarterModel, givesTheLogitsOfTransformers) {
         double kl = 0;
         int same = 0;
         for (size_t t = 0; t < rows.size(); ++t) {
-            const StarterGolden::Position& expected = golden.positions[t];
+            const testing::StarterGolden::Position& expected = golden.positions[t];
             const std::vector<double> found = logProbabilities(rows[t]);
             double restExpected = 1, restFound = 1;
             for (size_t k = 0; k < expected.ids.size(); ++k) {

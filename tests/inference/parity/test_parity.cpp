@@ -9,11 +9,14 @@
 #include "inference/cpu/cpu_backend.h"
 #include "inference/engine.h"
 #include "inference/forward.h"
+#include "tests/inference/parity/divergence.h"
 #include "tests/inference/parity/parity_models.h"
 
 namespace edgechat::inference {
 namespace {
 
+using testing::bestOf;
+using testing::divergence;
 using testing::Golden;
 using testing::ParityFolder;
 using testing::ParityModel;
@@ -23,27 +26,6 @@ constexpr double kReferenceTolerance = 1e-3;  // of a logit
 constexpr double kMostMeanKl = 0.005;         // nats
 constexpr double kLeastSameBest = 0.97;
 constexpr float kApart = 0.05f;  // two best logits nearer than this are a tie for a quantized computation
-
-std::vector<double> logProbabilities(std::span<const float> logits) {
-    const double largest = *std::max_element(logits.begin(), logits.end());
-    double sum = 0;
-    for (float logit : logits) sum += std::exp(logit - largest);
-    std::vector<double> result;
-    for (float logit : logits) result.push_back(logit - largest - std::log(sum));
-    return result;
-}
-
-/// KL(golden || computed) in nats.
-double divergence(std::span<const float> golden, std::span<const float> computed) {
-    const std::vector<double> p = logProbabilities(golden), q = logProbabilities(computed);
-    double sum = 0;
-    for (size_t i = 0; i < p.size(); ++i) sum += std::exp(p[i]) * (p[i] - q[i]);
-    return sum;
-}
-
-int bestOf(std::span<const float> logits) {
-    return static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-}
 
 class Parity : public ::testing::TestWithParam<ParityModel> {
   protected:
