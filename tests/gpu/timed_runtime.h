@@ -9,39 +9,17 @@
 #include "inference/backend.h"
 #include "inference/cuda/runtime.h"
 #include "tests/gpu/bench_device.h"
+#include "tests/inference/cuda/forwarding_runtime.h"
 
 namespace edgechat::gpu {
 
 /// Another runtime, with a mark before every launch while it is timing. A kernel's time runs to the next
 /// launch, so that it holds the microsecond between two kernels too.
-class TimedRuntime final : public inference::cuda::Runtime {
+class TimedRuntime final : public testing::ForwardingRuntime {
   public:
     explicit TimedRuntime(std::unique_ptr<inference::cuda::Runtime> inner)
-        : m_inner(std::move(inner)), m_clock(*m_inner) {}
+        : ForwardingRuntime(std::move(inner)), m_clock(*m_inner) {}
 
-    const inference::cuda::DeviceProperties& properties() const override { return m_inner->properties(); }
-    uint64_t freeMemory() const override { return m_inner->freeMemory(); }
-    Result<inference::cuda::Memory> allocate(uint64_t bytes, const char* what) override {
-        return m_inner->allocate(bytes, what);
-    }
-    Result<inference::cuda::Memory> allocatePinned(uint64_t bytes, const char* what) override {
-        return m_inner->allocatePinned(bytes, what);
-    }
-    void release(void* data, bool pinned) override { m_inner->release(data, pinned); }
-    void copyToDevice(void* to, const void* from, uint64_t bytes) override {
-        m_inner->copyToDevice(to, from, bytes);
-    }
-    void copyFromDevice(void* to, const void* from, uint64_t bytes) override {
-        m_inner->copyFromDevice(to, from, bytes);
-    }
-    void zero(void* data, uint64_t bytes) override { m_inner->zero(data, bytes); }
-    Result<void> synchronize() override { return m_inner->synchronize(); }
-    void mark(int index) override { m_inner->mark(index); }
-    void waitForMark(int index) override { m_inner->waitForMark(index); }
-    Result<std::unique_ptr<Recording>> record(const std::function<void()>& launches) override {
-        return m_inner->record(launches);
-    }
-    void replay(Recording& recording) override { m_inner->replay(recording); }
     /// Every launch asks for the stream once, just before it starts (launch.h).
     void* stream() const override {
         if (m_timing) {
@@ -61,7 +39,6 @@ class TimedRuntime final : public inference::cuda::Runtime {
     void setLabel(const char* label) { m_label = label; }
 
   private:
-    const std::unique_ptr<inference::cuda::Runtime> m_inner;
     bool m_timing = false;
     const char* m_label = "";
     mutable StreamClock m_clock;

@@ -13,6 +13,7 @@
 #include "inference/cuda/attention.h"
 #include "inference/cuda/host_half.h"
 #include "tests/data/random_values.h"
+#include "tests/inference/cuda/forwarding_runtime.h"
 #include "tests/inference/cuda/harness/lanes.h"
 
 namespace edgechat::inference::cuda {
@@ -24,40 +25,16 @@ T taken(Result<T> result) {
 }
 
 /// The harness' runtime as a device of another size: how rows and keys are divided depends on it.
-class SizedRuntime final : public Runtime {
+class SizedRuntime final : public testing::ForwardingRuntime {
   public:
-    explicit SizedRuntime(int multiprocessors) : m_inner(taken(Runtime::open())) {
+    explicit SizedRuntime(int multiprocessors) : ForwardingRuntime(taken(Runtime::open())) {
         m_properties = m_inner->properties();
         if (multiprocessors > 0) m_properties.multiprocessors = multiprocessors;
     }
 
     const DeviceProperties& properties() const override { return m_properties; }
-    uint64_t freeMemory() const override { return m_inner->freeMemory(); }
-    Result<Memory> allocate(uint64_t bytes, const char* what) override {
-        return m_inner->allocate(bytes, what);
-    }
-    Result<Memory> allocatePinned(uint64_t bytes, const char* what) override {
-        return m_inner->allocatePinned(bytes, what);
-    }
-    void release(void* data, bool pinned) override { m_inner->release(data, pinned); }
-    void copyToDevice(void* to, const void* from, uint64_t bytes) override {
-        m_inner->copyToDevice(to, from, bytes);
-    }
-    void copyFromDevice(void* to, const void* from, uint64_t bytes) override {
-        m_inner->copyFromDevice(to, from, bytes);
-    }
-    void zero(void* data, uint64_t bytes) override { m_inner->zero(data, bytes); }
-    Result<void> synchronize() override { return m_inner->synchronize(); }
-    void mark(int index) override { m_inner->mark(index); }
-    void waitForMark(int index) override { m_inner->waitForMark(index); }
-    Result<std::unique_ptr<Recording>> record(const std::function<void()>& launches) override {
-        return m_inner->record(launches);
-    }
-    void replay(Recording& recording) override { m_inner->replay(recording); }
-    void* stream() const override { return m_inner->stream(); }
 
   private:
-    std::unique_ptr<Runtime> m_inner;
     DeviceProperties m_properties;
 };
 
