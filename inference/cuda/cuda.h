@@ -37,10 +37,19 @@ struct CudaProbe {
 /// start (some tenths of a second where there is a GPU); later calls give the same. Any thread.
 const CudaProbe& probeCuda();
 
+/// Whether prompts are multiplied as dense matrices by cuBLAS (dense_products.h).
+enum class DenseUse {
+    measured,  ///< from the number of tokens on from which that is faster here, where there is memory to
+               ///< spare
+    never,
+    always,  ///< from kMostGemvTokens + 1 tokens on; a load without cuBLAS fails
+};
+
 struct CudaOptions {
     int context = 0;  ///< tokens that the cache holds
     KvKind kv = KvKind::fp16;
     int packingThreads = 1;  ///< of the processor, while the weights are loaded
+    DenseUse dense = DenseUse::measured;
 };
 
 /// Bytes of a loaded model on the device, before anything is loaded.

@@ -18,6 +18,14 @@ constexpr float kLog2E = 1.44269504088896341f;
 constexpr int kFirstRecording = 512;
 constexpr int kMostPackingThreads = 16;
 
+// cuBLAS takes some tenths of a second to start, and its code and room are memory that the desktop may want:
+// it is tried for large models, where memory is left over.
+constexpr uint64_t kWorthDense = uint64_t{1} << 30;
+constexpr uint64_t kSparedMemory = uint64_t{1} << 30;
+// Room for whole matrices keeps a large GPU busy; where memory is the processor's, less has to do.
+constexpr uint64_t kDenseRoom = uint64_t{256} << 20, kDenseRoomIntegrated = uint64_t{32} << 20;
+constexpr int kMeasurements = 3;
+
 /// Both linear maps read the same input in one launch: their tiles are in one matrix.
 bool upFollowsAttention(const LayerWeights& layer) {
     return layer.up.matrix.quants == nullptr;
@@ -58,7 +66,56 @@ Result<std::unique_ptr<CudaBackend>> CudaBackend::load(
     Result<Weights> weights = Weights::load(checkpoint, device, pool, progress);
     if (!weights) return weights.error();
     backend->m_weights = std::move(*weights);
+    if (Result<void> opened = backend->openDense(options.dense); !opened) return opened.error();
     return backend;
+}
+
+Result<void> CudaBackend::openDense(DenseUse use) {
+    if (use == DenseUse::never || (use == DenseUse::measured && m_weights.bytes < kWorthDense)) return {};
+    DenseProducts::Room room;
+    int widest = 0;
+    const uint64_t most = m_runtime->properties().integrated ? kDenseRoomIntegrated : kDenseRoom;
+    const auto cover = [&](const PackedMatrix& matrix) {
+        if (matrix.quants == nullptr) return;
+        room.cover(matrix, kCudaBatch, most);
+        widest = std::max(widest, paddedInputs(matrix.columns));
+    };
+    for (const LayerWeights& layer : m_weights.layers) {
+        for (const AttentionPart& part : layer.attention) cover(part.linear.matrix);
+        for (const Linear* linear : {&layer.output, &layer.up, &layer.down}) cover(linear->matrix);
+    }
+    cover(m_weights.head.matrix);
+    if (use == DenseUse::measured && m_runtime->freeMemory() < room.total() + kSparedMemory) return {};
+    Result<std::unique_ptr<DenseProducts>> dense = DenseProducts::open(*m_runtime, room, kCudaBatch, widest);
+    if (!dense) return use == DenseUse::always ? Result<void>(dense.error()) : Result<void>();
+    m_dense = std::move(*dense);
+    m_denseFrom = use == DenseUse::always ? kMostGemvTokens + 1 : measureDense();
+    if (m_denseFrom == 0) m_dense.reset();
+    return m_status;
+}
+
+/// By the first layer's largest product. What is multiplied does not matter yet: activations are zeros, and
+/// the cache is empty.
+int CudaBackend::measureDense() {
+    const int from = cuda::denseFrom(kCudaBatch, [this](int tokens, bool dense) {
+        m_tokens = tokens;
+        m_denseFrom = dense ? tokens : tokens + 1;
+        double best = 0;
+        for (int i = 0; i <= kMeasurements; ++i) {  // the first loads code
+            const double time = m_runtime->secondsOf([this] {
+                if (upFollowsAttention(m_weights.layers.front())) {
+                    queryKeyValue(0);
+                } else {
+                    mlpUp(0);
+                }
+            });
+            if (i == 1 || (i > 1 && time < best)) best = time;
+        }
+        return best;
+    });
+    m_tokens = 0;
+    keep(m_runtime->synchronize());
+    return from;
 }
 
 Result<void> CudaBackend::allocate() {
@@ -182,6 +239,8 @@ void CudaBackend::launchNormInto(const float* x, const NormWeights& norm, uint16
 void CudaBackend::multiply(const MatmulArguments& arguments) {
     if (arguments.tokens <= kMostGemvTokens) {
         launchGemv(*m_runtime, arguments);
+    } else if (m_dense != nullptr && arguments.tokens >= m_denseFrom) {
+        keep(m_dense->multiply(arguments));
     } else {
         launchGemm(*m_runtime, arguments);
     }

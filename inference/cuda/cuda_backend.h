@@ -10,6 +10,7 @@
 #include "inference/backend.h"
 #include "inference/cuda/attention.h"
 #include "inference/cuda/cuda.h"
+#include "inference/cuda/dense_products.h"
 #include "inference/cuda/kv_cache.h"
 #include "inference/cuda/matmul.h"
 #include "inference/cuda/runtime.h"
@@ -33,6 +34,8 @@ class CudaBackend final : public Backend {
     uint64_t cacheBytes() const { return m_cache.bytes(); }
     uint64_t scratchBytes() const { return m_scratch.bytes() + m_pinned.bytes(); }
     const Runtime& runtime() const { return *m_runtime; }
+    /// Tokens from which on cuBLAS multiplies; 0: never.
+    int denseFrom() const { return m_denseFrom; }
 
     void embed(std::span<const int> tokens, int start) override;
     void norm(int layer, NormRole role) override;
@@ -50,6 +53,8 @@ class CudaBackend final : public Backend {
     CudaBackend(std::unique_ptr<Runtime> runtime, const ModelConfig& config, const CudaOptions& options);
 
     Result<void> allocate();
+    Result<void> openDense(DenseUse use);
+    int measureDense();
     Result<void> writeConstants(float* constants);
     void launchEmbedding();
     void launchNormInto(const float* x, const NormWeights& norm, uint16_t* out, int tokens);
@@ -70,6 +75,8 @@ class CudaBackend final : public Backend {
     const int m_context;
     KvCache m_cache;
     Weights m_weights;
+    std::unique_ptr<DenseProducts> m_dense;  // or null
+    int m_denseFrom = 0;
     Result<void> m_status;  // the first failure of the device
     int m_written = 0;      // one past the highest position in the cache
 

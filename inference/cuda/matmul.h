@@ -80,4 +80,8 @@ void launchGemv(Runtime& runtime, const MatmulArguments& arguments);
 /// A prompt: any number of tokens, at least 1.
 void launchGemm(Runtime& runtime, const MatmulArguments& arguments);
 
+/// Staged keys and values of all tokens into an int8 cache, where `arguments` has one. Both launches above
+/// do it themselves.
+void launchStoreQuantized(Runtime& runtime, const MatmulArguments& arguments);
+
 }  // namespace edgechat::inference::cuda

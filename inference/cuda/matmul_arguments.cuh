@@ -31,14 +31,15 @@ struct MatmulKernelArguments {
     HeadShape heads[2];  ///< of the segments
 };
 
+inline TermShape termShape(const PackedMatrix& weights) {
+    const auto halves = static_cast<uint32_t>(weights.group >= kChunk ? 2 * (weights.group / kChunk) : 2);
+    return {weights.chunks(), weights.groups(), 0xffffffffu / halves + 1};
+}
+
 inline MatmulKernelArguments kernelArguments(const MatmulArguments& matmul) {
     MatmulKernelArguments result;
     result.matmul = matmul;
-    for (int i = 0; i < matmul.termCount; ++i) {
-        const PackedMatrix& weights = matmul.terms[i].weights;
-        const auto halves = static_cast<uint32_t>(weights.group >= kChunk ? 2 * (weights.group / kChunk) : 2);
-        result.terms[i] = {weights.chunks(), weights.groups(), 0xffffffffu / halves + 1};
-    }
+    for (int i = 0; i < matmul.termCount; ++i) result.terms[i] = termShape(matmul.terms[i].weights);
     for (int i = 0; i < matmul.segmentCount; ++i) {
         result.heads[i] = headShape(matmul.segments[i].epilogue.headSize);
     }

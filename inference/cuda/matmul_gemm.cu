@@ -22,10 +22,6 @@ storeQuantizedKernel(EDGECHAT_ARGUMENT StoreQuantizedArguments args) {
     if (item < args.tokens * kvs) quantizeHead(args.epilogue, args.head, item % kvs, item / kvs);
 }
 
-int blocksFor(int count, int block) {
-    return (count + block - 1) / block;
-}
-
 template <WeightKind kind, int groupsPerChunk, int columnTiles>
 void startWidth(Runtime& runtime, const MatmulArguments& arguments) {
     const Grid grid{blocksFor(arguments.tokens, 8 * columnTiles),
@@ -68,6 +64,10 @@ struct StartGemm {
 
 void launchGemm(Runtime& runtime, const MatmulArguments& arguments) {
     startForWeights(arguments.terms[0].weights, StartGemm{runtime, arguments});
+    launchStoreQuantized(runtime, arguments);
+}
+
+void launchStoreQuantized(Runtime& runtime, const MatmulArguments& arguments) {
     for (int i = 0; i < arguments.segmentCount; ++i) {
         const EpilogueArguments& epilogue = arguments.segments[i].epilogue;
         if (epilogue.kind != Epilogue::attention || epilogue.cache.keyScales == nullptr) continue;

@@ -440,6 +440,11 @@ EDGECHAT_DEVICE Words2 load8(const void* address) {
     return *static_cast<const Words2*>(address);
 }
 
+/// `address` is a multiple of 8.
+EDGECHAT_DEVICE void store8(void* address, Words2 value) {
+    *static_cast<Words2*>(address) = value;
+}
+
 /// `address` is a multiple of 16.
 EDGECHAT_DEVICE void store16(void* address, Words4 value) {
     *static_cast<Words4*>(address) = value;

@@ -1,5 +1,5 @@
-// What the backend needs of CUDA's runtime: memory, one stream, a recorded step. runtime_cuda.cpp does it with
-// CUDA; the tests do it with a processor's memory (tests/inference/cuda/harness). One thread uses it.
+// What the backend needs of CUDA's runtime: memory, one stream, a recorded step. runtime_cuda.cpp does it
+// with CUDA; the tests do it with a processor's memory (tests/inference/cuda/harness). One thread uses it.
 #pragma once
 
 #include <cstddef>
@@ -85,6 +85,9 @@ class Runtime {
     };
     virtual Result<std::unique_ptr<Recording>> record(const std::function<void()>& launches) = 0;
     virtual void replay(Recording& recording) = 0;
+
+    /// Seconds that the device takes for what `launches` starts. Waits for it. 0 where it cannot be told.
+    virtual double secondsOf(const std::function<void()>& launches) = 0;
 
     virtual void* stream() const = 0;
     void countLaunch() { ++m_launches; }

@@ -158,6 +158,22 @@ class CudaRuntime final : public Runtime {
         start(cudaGraphLaunch(static_cast<CudaRecording&>(recording).graph(), m_stream));
     }
 
+    double secondsOf(const std::function<void()>& launches) override {
+        cudaEvent_t begin = nullptr, end = nullptr;
+        float milliseconds = 0;
+        if (cudaEventCreate(&begin) == cudaSuccess && cudaEventCreate(&end) == cudaSuccess) {
+            start(cudaEventRecord(begin, m_stream));
+            launches();
+            start(cudaEventRecord(end, m_stream));
+            if (!synchronize() || cudaEventElapsedTime(&milliseconds, begin, end) != cudaSuccess)
+                milliseconds = 0;
+        }
+        if (begin != nullptr) cudaEventDestroy(begin);
+        if (end != nullptr) cudaEventDestroy(end);
+        cudaGetLastError();
+        return milliseconds * 1e-3;
+    }
+
     void* stream() const override { return m_stream; }
 
   private:

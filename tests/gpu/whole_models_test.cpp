@@ -38,8 +38,9 @@ constexpr Limits kInt8Cache{0.005, 0.97};
 using Rows = std::vector<std::vector<float>>;  // logits of every position
 
 /// Logits of every position, `chunk` tokens at a time (no more than the backend takes).
-Rows score(const Checkpoint& checkpoint, std::span<const int> ids, int context, KvKind kv, size_t chunk) {
-    Result<std::unique_ptr<Backend>> backend = cuda::loadCudaBackend(checkpoint, {context, kv}, {});
+Rows score(const Checkpoint& checkpoint, std::span<const int> ids, int context, KvKind kv, size_t chunk,
+           cuda::DenseUse dense = cuda::DenseUse::never) {
+    Result<std::unique_ptr<Backend>> backend = cuda::loadCudaBackend(checkpoint, {context, kv, 1, dense}, {});
     if (!backend) {
         ADD_FAILURE() << backend.error().message();
         return {};
@@ -72,8 +73,8 @@ class WholeModel : public ::testing::TestWithParam<ParityModel> {
         m_checkpoint = std::move(*opened);
     }
 
-    Rows scored(KvKind kv, size_t chunk) {
-        return score(*m_checkpoint, m_golden.ids, GetParam().context, kv, chunk);
+    Rows scored(KvKind kv, size_t chunk, cuda::DenseUse dense = cuda::DenseUse::never) {
+        return score(*m_checkpoint, m_golden.ids, GetParam().context, kv, chunk, dense);
     }
 
     void expectClose(const Rows& rows, const Limits& limits, const char* way) {
@@ -104,6 +105,10 @@ class WholeModel : public ::testing::TestWithParam<ParityModel> {
 
 TEST_P(WholeModel, aPromptGivesTheLogitsOfTransformers) {
     expectClose(scored(KvKind::fp16, 1000), kFp16Cache, "as a prompt:");
+}
+
+TEST_P(WholeModel, aPromptByDenseProductsGivesTheLogitsOfTransformers) {
+    expectClose(scored(KvKind::fp16, 1000, cuda::DenseUse::always), kFp16Cache, "by cuBLAS:");
 }
 
 TEST_P(WholeModel, tokenByTokenGivesTheLogitsOfTransformers) {

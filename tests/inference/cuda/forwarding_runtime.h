@@ -35,6 +35,7 @@ class ForwardingRuntime : public inference::cuda::Runtime {
         return m_inner->record(launches);
     }
     void replay(Recording& recording) override { m_inner->replay(recording); }
+    double secondsOf(const std::function<void()>& launches) override { return m_inner->secondsOf(launches); }
     void* stream() const override { return m_inner->stream(); }
 
   protected:

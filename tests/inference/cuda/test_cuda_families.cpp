@@ -15,10 +15,11 @@ using namespace edgechat::testing;
 
 constexpr int kContext = 1024;
 
-std::unique_ptr<Backend> cudaBackend(const Family& family, KvKind kv = KvKind::fp16) {
+std::unique_ptr<Backend> cudaBackend(const Family& family, KvKind kv = KvKind::fp16,
+                                     cuda::DenseUse dense = cuda::DenseUse::never) {
     auto runtime = cuda::Runtime::open();
     const auto checkpoint = checkpointOf(family);
-    auto backend = cuda::CudaBackend::load(std::move(*runtime), *checkpoint, {kContext, kv, 2}, {});
+    auto backend = cuda::CudaBackend::load(std::move(*runtime), *checkpoint, {kContext, kv, 2, dense}, {});
     if (!backend) ADD_FAILURE() << backend.error().message();
     return backend ? std::move(*backend) : nullptr;
 }
@@ -70,6 +71,13 @@ TEST_P(CudaFamilyTest, agreesWithTheReference) {
         seedLanes(static_cast<uint32_t>(chunk));
         expectClose(expected, logits(*cudaBackend(GetParam()), tokens, chunk), tolerance(GetParam()));
     }
+}
+
+TEST_P(CudaFamilyTest, agreesWithTheReferenceByDenseProducts) {
+    const std::vector<int> tokens = someTokens(GetParam(), 90);
+    const std::vector<float> expected = logits(*referenceOf(GetParam(), kContext), tokens, 64);
+    const auto backend = cudaBackend(GetParam(), KvKind::fp16, cuda::DenseUse::always);
+    expectClose(expected, logits(*backend, tokens, 70), tolerance(GetParam()));
 }
 
 TEST_P(CudaFamilyTest, staysCloseWithAnInt8Cache) {

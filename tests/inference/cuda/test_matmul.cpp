@@ -1,5 +1,5 @@
 // Linear maps of packed weights with their epilogues, on the kernel harness: against plain loops in double
-// over the weights before they were packed. The packing here is written from packed_matrix.h's comment alone.
+// over the weights before they were packed.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,25 +9,28 @@
 #include <string>
 #include <vector>
 
+#include "inference/cuda/dense_products.h"
 #include "inference/cuda/host_half.h"
 #include "inference/cuda/matmul.h"
 #include "tests/data/random_values.h"
 #include "tests/inference/cuda/harness/lanes.h"
+#include "tests/inference/cuda/packed_weights.h"
 #include "tests/inference/cuda/shared_vector.h"
 
 namespace edgechat::inference::cuda {
 namespace {
 
+using testing::bytesOf;
+using testing::ExpectedProducts;
+using testing::HalfInputs;
+using testing::halfOf;
+using testing::makePackedWeights;
+using testing::PackedWeights;
 using testing::RandomValues;
 using testing::SharedVector;
 
 constexpr uint16_t kUntouchedHalf = 0x5a5a;
 constexpr float kUntouched = -7.25e12f;
-constexpr uint16_t kNan = 0x7e00;
-
-double halfOf(uint16_t bits) {
-    return host::halfValue(bits);
-}
 
 Runtime& runtime() {
     return testing::sharedRuntime();
@@ -37,153 +40,6 @@ SharedVector<float> randomNumbers(uint64_t seed, size_t count, float spread = 1.
     const std::vector<float> values = RandomValues(seed).vector(count, spread);
     return {values.begin(), values.end()};
 }
-
-int below(RandomValues& random, int end) {
-    const int value = static_cast<int>((random.next() * 0.5f + 0.5f) * static_cast<float>(end));
-    return value < end ? value : end - 1;
-}
-
-/// Weights as plain numbers and packed.
-struct Weights {
-    int rows = 0, columns = 0;
-    std::vector<double> value;  ///< [rows][columns]
-    std::vector<double> size;   ///< [rows][columns]: what its terms come to without their signs
-    SharedVector<uint32_t> quants, scales;
-    SharedVector<uint8_t> zeros;
-    PackedMatrix packed;
-
-    double& at(std::vector<double>& of, int row, int column) {
-        return of[static_cast<size_t>(row) * static_cast<size_t>(columns) + static_cast<size_t>(column)];
-    }
-};
-
-template <class T>
-uint8_t* bytesOf(SharedVector<T>& of) {
-    return reinterpret_cast<uint8_t*>(of.data());
-}
-
-/// @param group  inputs of a scale; 0: the whole row
-Weights makeWeights(WeightKind kind, int rows, int columns, int group, float factor, uint64_t seed) {
-    RandomValues random(seed);
-    Weights w;
-    w.rows = rows;
-    w.columns = columns;
-    w.value.resize(static_cast<size_t>(rows) * static_cast<size_t>(columns));
-    w.size = w.value;
-    const int chunks = (columns + 63) / 64, padded = chunks * 64;
-    if (group == 0) group = padded;
-    if (kind == WeightKind::fp16) group = 64;
-    const int groups = (padded + group - 1) / group, tiles = rows / 16;
-    const bool zeroPoints = kind == WeightKind::int4Zero, offsets = kind == WeightKind::int4Offset;
-    const size_t bytes = kind == WeightKind::fp16 ? 2048 : kind == WeightKind::int8 ? 1024 : 512;
-    w.quants.assign(static_cast<size_t>(tiles * chunks) * bytes / 4, 0);
-    if (kind != WeightKind::fp16) w.scales.assign(static_cast<size_t>(tiles * groups * 8), 0);
-    if (zeroPoints) w.zeros.assign(static_cast<size_t>(tiles * groups * 8), 0);
-    if (offsets) w.zeros.assign(static_cast<size_t>(tiles * groups * 32), 0);
-
-    std::vector<int> zero(static_cast<size_t>(rows * groups));
-    std::vector<double> scale(zero.size()), offset(zero.size());
-    for (int row = 0; row < rows; ++row) {
-        for (int n = 0; n < groups; ++n) {
-            const auto at = static_cast<size_t>(row * groups + n);
-            const int tile = row / 16, g = row % 8, below8 = row % 16 / 8;
-            const auto entry = static_cast<size_t>((tile * groups + n) * 8 + g);
-            const uint16_t scaleBits = host::halfBits(0.02 + 0.015 * random.next());
-            const uint16_t offsetBits = host::halfBits(0.2 * random.next());
-            scale[at] = halfOf(scaleBits);
-            offset[at] = halfOf(offsetBits);
-            zero[at] = below(random, 16);
-            if (kind != WeightKind::fp16)
-                std::memcpy(bytesOf(w.scales) + 4 * entry + 2 * below8, &scaleBits, 2);
-            if (zeroPoints) w.zeros[entry] = static_cast<uint8_t>(w.zeros[entry] | zero[at] << 4 * below8);
-            if (offsets) std::memcpy(&w.zeros[4 * entry + 2 * static_cast<size_t>(below8)], &offsetBits, 2);
-        }
-    }
-    uint8_t* to = bytesOf(w.quants);
-    for (int tile = 0; tile < tiles; ++tile)
-        for (int chunk = 0; chunk < chunks; ++chunk)
-            for (int lane = 0; lane < 32; ++lane)
-                for (int step = 0; step < 4; ++step)
-                    for (int item = 0; item < 8; ++item) {  // register a0..a3, and which of its two inputs
-                        const int a = item / 2, e = item % 2, g = lane / 4, j = lane % 4;
-                        const int row = 16 * tile + g + a % 2 * 8;
-                        const int k = 64 * chunk + 32 * (step / 2) + 8 * j + 4 * (step % 2) + a / 2 * 2 + e;
-                        const auto at = static_cast<size_t>(row * groups + k / group);
-                        const auto first = static_cast<size_t>(tile * chunks + chunk) * bytes;
-                        const bool real = k < columns;
-                        double code = 0, worth = 0, size = 0;
-                        if (kind == WeightKind::fp16) {
-                            const uint16_t bits = real ? host::halfBits(0.3 * random.next()) : 0;
-                            worth = size = halfOf(bits);
-                            std::memcpy(
-                                to + first + static_cast<size_t>(512 * step + 16 * lane + 4 * a + 2 * e),
-                                &bits, 2);
-                        } else if (kind == WeightKind::int8) {
-                            code = real ? below(random, 255) - 127 : 0;
-                            to[first + static_cast<size_t>(512 * (step / 2) + 16 * lane + 8 * (step % 2) +
-                                                           item)] = static_cast<uint8_t>(code + 128);
-                            worth = size = scale[at] * code;
-                        } else {
-                            const int own = real ? below(random, 16) : zeroPoints ? zero[at] : 0;
-                            const int bit = 4 * a + 16 * e;
-                            to[first + static_cast<size_t>(16 * lane + 4 * step + bit / 8)] |=
-                                static_cast<uint8_t>(own << bit % 8);
-                            worth = zeroPoints ? scale[at] * (own - zero[at]) : scale[at] * own + offset[at];
-                            size = zeroPoints ? worth : scale[at] * own + std::fabs(offset[at]);
-                        }
-                        if (!real) continue;
-                        w.at(w.value, row, k) = worth * factor;
-                        w.at(w.size, row, k) = std::fabs(size * factor);
-                    }
-    w.packed.kind = kind;
-    w.packed.rows = rows;
-    w.packed.columns = columns;
-    w.packed.group = group;
-    w.packed.factor = factor;
-    w.packed.quants = reinterpret_cast<const std::byte*>(w.quants.data());
-    if (!w.scales.empty()) w.packed.scales = w.scales.data();
-    if (!w.zeros.empty()) w.packed.zeros = reinterpret_cast<const std::byte*>(w.zeros.data());
-    return w;
-}
-
-/// fp16 inputs: zeros to the end of the last chunk, then what must not be read.
-struct Inputs {
-    int stride = 0;
-    SharedVector<uint16_t> bits;
-
-    Inputs(int tokens, int columns, uint64_t seed) {
-        RandomValues random(seed);
-        const int padded = (columns + 63) / 64 * 64;
-        stride = padded + 8;
-        bits.assign(static_cast<size_t>(tokens * stride), kNan);
-        for (int t = 0; t < tokens; ++t)
-            for (int k = 0; k < padded; ++k)
-                bits[static_cast<size_t>(t * stride + k)] = k < columns ? host::halfBits(random.next()) : 0;
-        bits.resize(bits.size() - 8);  // nothing follows the last token
-    }
-};
-
-/// Products in double, and the sums of their terms' sizes, which rounding is measured by.
-struct Products {
-    int rows = 0;
-    std::vector<double> value, size;  ///< [T][rows]
-
-    double at(int token, int row) const { return value[static_cast<size_t>(token * rows + row)]; }
-    double sizeAt(int token, int row) const { return size[static_cast<size_t>(token * rows + row)]; }
-
-    void add(Weights& w, const Inputs& x, int tokens) {
-        rows = w.rows;
-        value.resize(static_cast<size_t>(tokens * rows));
-        size.resize(value.size());
-        for (int t = 0; t < tokens; ++t)
-            for (int row = 0; row < rows; ++row)
-                for (int k = 0; k < w.columns; ++k) {
-                    const double input = halfOf(x.bits[static_cast<size_t>(t * x.stride + k)]);
-                    value[static_cast<size_t>(t * rows + row)] += w.at(w.value, row, k) * input;
-                    size[static_cast<size_t>(t * rows + row)] += w.at(w.size, row, k) * std::fabs(input);
-                }
-    }
-};
 
 /// Rounding of fp32 sums, relative to the sum of the terms' sizes.
 constexpr double kRounding = 1e-6;
@@ -200,7 +56,17 @@ void gemm(Runtime& on, const MatmulArguments& arguments) {
     ASSERT_TRUE(on.synchronize());
 }
 
-MatmulArguments argumentsFor(const Weights& w, const Inputs& x, int tokens,
+/// Room for two tiles or so: most matrices take several turns.
+void dense(Runtime& on, const MatmulArguments& arguments) {
+    int widest = 0;
+    for (const Term& term : arguments.terms) widest = std::max(widest, paddedInputs(term.weights.columns));
+    const DenseProducts::Room room{static_cast<uint64_t>(2 * 16 * 2 * widest), uint64_t{16} << 10};
+    const auto products = testing::needed(DenseProducts::open(on, room, arguments.tokens, widest));
+    ASSERT_TRUE(products->multiply(arguments));
+    ASSERT_TRUE(on.synchronize());
+}
+
+MatmulArguments argumentsFor(const PackedWeights& w, const HalfInputs& x, int tokens,
                              const EpilogueArguments& epilogue) {
     MatmulArguments arguments;
     arguments.terms[0] = {w.packed, x.bits.data(), x.stride};
@@ -209,7 +75,7 @@ MatmulArguments argumentsFor(const Weights& w, const Inputs& x, int tokens,
     return arguments;
 }
 
-SharedVector<float> plainResult(Launch launch, const Weights& w, const Inputs& x, int tokens) {
+SharedVector<float> plainResult(Launch launch, const PackedWeights& w, const HalfInputs& x, int tokens) {
     SharedVector<float> out(static_cast<size_t>(tokens * w.rows), kUntouched);
     EpilogueArguments epilogue;
     epilogue.rows = epilogue.outStride = w.rows;
@@ -218,10 +84,11 @@ SharedVector<float> plainResult(Launch launch, const Weights& w, const Inputs& x
     return out;
 }
 
-void expectPlain(const SharedVector<float>& out, const Products& y, const std::string& what) {
+void expectPlain(const SharedVector<float>& out, const ExpectedProducts& y, const std::string& what,
+                 double rounding = kRounding) {
     ASSERT_EQ(out.size(), y.value.size());
     for (size_t i = 0; i < out.size(); ++i) {
-        ASSERT_NEAR(out[i], y.value[i], kRounding * y.size[i])
+        ASSERT_NEAR(out[i], y.value[i], rounding * y.size[i])
             << what << ", row " << i % static_cast<size_t>(y.rows);
     }
 }
@@ -245,10 +112,11 @@ TEST(Matmul, gemvIsTheProductForEveryKindAndShape) {
                 for (const int rows : {16, 48, 144, 272}) {
                     if (rows * columns > 144 * 1000) continue;
                     const int tokens = number++ % kMostGemvTokens + 1;
-                    Weights w = makeWeights(kind, rows, columns, group, number % 2 == 0 ? 1.0f : 0.375f,
-                                            static_cast<uint64_t>(number));
-                    const Inputs x(tokens, columns, static_cast<uint64_t>(number) + 1000);
-                    Products y;
+                    PackedWeights w =
+                        makePackedWeights(kind, rows, columns, group, number % 2 == 0 ? 1.0f : 0.375f,
+                                          static_cast<uint64_t>(number));
+                    const HalfInputs x(tokens, columns, static_cast<uint64_t>(number) + 1000);
+                    ExpectedProducts y;
                     y.add(w, x, tokens);
                     expectPlain(plainResult(gemv, w, x, tokens), y,
                                 describe(kind, rows, columns, group, tokens));
@@ -261,8 +129,8 @@ TEST(Matmul, gemvTokensDoNotDependOnEachOther) {
     for (const WeightKind kind : kKinds)
         for (const int group : {32, 128}) {
             if (kind == WeightKind::fp16 && group == 32) continue;
-            const Weights w = makeWeights(kind, 32, 1000, group, 1.5f, 5);
-            const Inputs x(kMostGemvTokens, 1000, 6);
+            const PackedWeights w = makePackedWeights(kind, 32, 1000, group, 1.5f, 5);
+            const HalfInputs x(kMostGemvTokens, 1000, 6);
             const SharedVector<float> all = plainResult(gemv, w, x, kMostGemvTokens);
             for (int tokens = 1; tokens < kMostGemvTokens; ++tokens) {
                 testing::seedLanes(static_cast<uint32_t>(tokens));
@@ -284,10 +152,10 @@ TEST(Matmul, gemmIsTheProductForEveryKindAndShape) {
             for (const int tokens : kTokens) {
                 ++number;
                 const int rows = kRows[number % 4], columns = kColumns[number % 5];
-                Weights w = makeWeights(kind, rows, columns, group, number % 2 == 0 ? 1.0f : 2.5f,
-                                        static_cast<uint64_t>(number));
-                const Inputs x(tokens, columns, static_cast<uint64_t>(number) + 1000);
-                Products y;
+                PackedWeights w = makePackedWeights(kind, rows, columns, group, number % 2 == 0 ? 1.0f : 2.5f,
+                                                    static_cast<uint64_t>(number));
+                const HalfInputs x(tokens, columns, static_cast<uint64_t>(number) + 1000);
+                ExpectedProducts y;
                 y.add(w, x, tokens);
                 const std::string what = describe(kind, rows, columns, group, tokens);
                 const SharedVector<float> out = plainResult(gemm, w, x, tokens);
@@ -309,9 +177,9 @@ TEST(Matmul, gemmWithWideBlocks) {
             if (kind == WeightKind::fp16 && group == 32) continue;
             for (const int tokens : {61, 130}) {
                 const int rows = tokens > 100 ? 16 * 65 : 16 * 129;
-                Weights w = makeWeights(kind, rows, 100, group, 1.0f, 3);
-                const Inputs x(tokens, 100, 4);
-                Products y;
+                PackedWeights w = makePackedWeights(kind, rows, 100, group, 1.0f, 3);
+                const HalfInputs x(tokens, 100, 4);
+                ExpectedProducts y;
                 y.add(w, x, tokens);
                 expectPlain(plainResult(gemm, w, x, tokens), y, describe(kind, rows, 100, group, tokens));
                 if (HasFatalFailure()) return;
@@ -322,18 +190,26 @@ TEST(Matmul, gemmWithWideBlocks) {
 struct Path {
     Launch launch;
     int tokens;
+    double rounding = kRounding;
 };
-constexpr Path kPaths[] = {{gemv, 1}, {gemv, 5}, {gemv, 8}, {gemm, 3}, {gemm, 45}};
+// Dense products have fp16 weights.
+constexpr Path kPaths[] = {{gemv, 1},
+                           {gemv, 5},
+                           {gemv, 8},
+                           {gemm, 3},
+                           {gemm, 45},
+                           {dense, 3, kHalfRounding + kRounding},
+                           {dense, 61, kHalfRounding + kRounding}};
 
 TEST(Matmul, addsTwoTerms) {
     for (const WeightKind kind : kKinds)
         for (const int group : {32, 64}) {
             if (kind == WeightKind::fp16 && group == 32) continue;
             for (const Path path : kPaths) {
-                Weights first = makeWeights(kind, 48, 576, group, 0.5f, 1);
-                Weights second = makeWeights(kind, 48, 100, group, 3.0f, 2);
-                const Inputs x(path.tokens, 576, 3), other(path.tokens, 100, 4);
-                Products y;
+                PackedWeights first = makePackedWeights(kind, 48, 576, group, 0.5f, 1);
+                PackedWeights second = makePackedWeights(kind, 48, 100, group, 3.0f, 2);
+                const HalfInputs x(path.tokens, 576, 3), other(path.tokens, 100, 4);
+                ExpectedProducts y;
                 y.add(first, x, path.tokens);
                 y.add(second, other, path.tokens);
                 SharedVector<float> out(y.value.size(), kUntouched);
@@ -344,7 +220,7 @@ TEST(Matmul, addsTwoTerms) {
                 arguments.terms[1] = {second.packed, other.bits.data(), other.stride};
                 arguments.termCount = 2;
                 path.launch(runtime(), arguments);
-                expectPlain(out, y, describe(kind, 48, 676, group, path.tokens));
+                expectPlain(out, y, describe(kind, 48, 676, group, path.tokens), path.rounding);
                 if (HasFatalFailure()) return;
             }
         }
@@ -359,10 +235,10 @@ TEST(Matmul, biasAndResidual) {
     for (const Path path : kPaths)
         for (const Epilogue kind : {Epilogue::plain, Epilogue::residual}) {
             const int rows = 43, stride = 50;  // five rows fill up the last tile
-            Weights w = makeWeights(WeightKind::int4Zero, 48, 100, 64, 1.0f, 7);
-            const Inputs x(path.tokens, 100, 8);
+            PackedWeights w = makePackedWeights(WeightKind::int4Zero, 48, 100, 64, 1.0f, 7);
+            const HalfInputs x(path.tokens, 100, 8);
             const SharedVector<float> bias = randomNumbers(9, 48, 3.0f);
-            Products y;
+            ExpectedProducts y;
             y.add(w, x, path.tokens);
             SharedVector<float> before = randomNumbers(10, static_cast<size_t>(path.tokens * stride), 5.0f);
             SharedVector<float> out = before;
@@ -382,7 +258,8 @@ TEST(Matmul, biasAndResidual) {
                     }
                     const double sum = y.at(t, row) + bias[static_cast<size_t>(row)];
                     const double expected = kind == Epilogue::residual ? before[at] + sum : sum;
-                    ASSERT_NEAR(out[at], expected, kRounding * (y.sizeAt(t, row) + 8)) << "row " << row;
+                    ASSERT_NEAR(out[at], expected, path.rounding * y.sizeAt(t, row) + 8 * kRounding)
+                        << "row " << row;
                 }
         }
 }
@@ -393,12 +270,12 @@ TEST(Matmul, activatedAndGated) {
             for (const bool gated : {false, true})
                 for (const bool more : {false, true}) {  // with a bias and divisors
                     const int rows = gated ? 21 : 43, stride = 48;
-                    Weights w = makeWeights(WeightKind::int8, 48, 100, 32, 0.0625f, 11);
-                    const Inputs x(path.tokens, 100, 12);
+                    PackedWeights w = makePackedWeights(WeightKind::int8, 48, 100, 32, 0.0625f, 11);
+                    const HalfInputs x(path.tokens, 100, 12);
                     const SharedVector<float> bias = randomNumbers(13, 48, 2.0f);
                     SharedVector<float> divisors = randomNumbers(14, static_cast<size_t>(rows), 0.4f);
                     for (float& divisor : divisors) divisor += 0.7f;
-                    Products y;
+                    ExpectedProducts y;
                     y.add(w, x, path.tokens);
                     SharedVector<uint16_t> out(static_cast<size_t>(path.tokens * stride), kUntouchedHalf);
                     EpilogueArguments epilogue;
@@ -423,9 +300,18 @@ TEST(Matmul, activatedAndGated) {
                             const int packed = gated ? row / 8 * 16 + row % 8 : row;
                             double expected = activationOf(activation, sum(t, packed));
                             if (gated) expected *= sum(t, packed + 8);
-                            if (more) expected /= divisors[static_cast<size_t>(row)];
+                            double error = y.sizeAt(t, packed);
+                            if (gated) {
+                                error = error * std::fabs(sum(t, packed + 8)) +
+                                        y.sizeAt(t, packed + 8) * std::fabs(sum(t, packed));
+                            }
+                            if (more) {
+                                expected /= divisors[static_cast<size_t>(row)];
+                                error /= divisors[static_cast<size_t>(row)];
+                            }
                             ASSERT_NEAR(halfOf(bits), expected,
-                                        kHalfRounding * std::fabs(expected) + kSmallestHalf + 1e-4)
+                                        kHalfRounding * std::fabs(expected) + kSmallestHalf + 1e-4 +
+                                            1.2 * path.rounding * error)
                                 << "row " << row << " of token " << t;
                         }
                 }
@@ -447,6 +333,7 @@ class AttentionRun {
     AttentionRun(const AttentionCase& c, Path path)
         : m_case(c),
           m_tokens(path.tokens),
+          m_rounding(path.rounding),
           m_tiles((c.headSize + 15) / 16),
           m_padded(c.headSize <= 64    ? 64
                    : c.headSize <= 128 ? 128
@@ -454,7 +341,7 @@ class AttentionRun {
           m_x(path.tokens, c.columns, 22),
           m_start(1, c.start) {
         const int rows = (c.heads + 2 * c.kvHeads) * m_tiles * 16;
-        m_weights = makeWeights(WeightKind::int4Zero, rows, c.columns, 64, 1.0f, 21);
+        m_weights = makePackedWeights(WeightKind::int4Zero, rows, c.columns, 64, 1.0f, 21);
         m_bias = randomNumbers(23, static_cast<size_t>(rows));
         m_y.add(m_weights, m_x, m_tokens);
         RandomValues random(24);
@@ -498,8 +385,8 @@ class AttentionRun {
     }
 
     MatmulArguments arguments() { return argumentsFor(m_weights, m_x, m_tokens, epilogue()); }
-    Weights& weights() { return m_weights; }
-    Inputs& inputs() { return m_x; }
+    PackedWeights& weights() { return m_weights; }
+    HalfInputs& inputs() { return m_x; }
 
     void expectAllRight() {
         for (int t = 0; t < m_tokens; ++t)
@@ -532,7 +419,7 @@ class AttentionRun {
         const int first = head * m_tiles * 16;
         m_error = 0;
         for (int i = 0; i < m_tiles * 16; ++i) {
-            m_error = std::max(m_error, 2 * kRounding * (m_y.sizeAt(token, first + i) + 2));
+            m_error = std::max(m_error, 2 * (m_rounding * m_y.sizeAt(token, first + i) + 2 * kRounding));
         }
         if (m_case.rope == Rope::none || head >= m_case.heads + m_case.kvHeads) return row(token, first + e);
         const int pairs = m_case.headSize / 2;
@@ -588,10 +475,12 @@ class AttentionRun {
     }
 
     AttentionCase m_case;
-    int m_tokens, m_tiles, m_padded;
-    Inputs m_x;
-    Weights m_weights;
-    Products m_y;
+    int m_tokens;
+    double m_rounding;
+    int m_tiles, m_padded;
+    HalfInputs m_x;
+    PackedWeights m_weights;
+    ExpectedProducts m_y;
     SharedVector<float> m_bias, m_rotations, m_staging;
     SharedVector<uint16_t> m_queries, m_cache[2],
         m_scales[2];  // int8 elements take the first half of m_cache
@@ -627,8 +516,8 @@ TEST(Matmul, attentionWritesQueriesKeysAndValues) {
 
 TEST(Matmul, aHeadOfZerosHasTheScaleZero) {
     for (const Path path : kPaths) {
-        Weights w = makeWeights(WeightKind::int8, 3 * 64, 64, 64, 0.0f, 1);
-        const Inputs x(path.tokens, 64, 2);
+        PackedWeights w = makePackedWeights(WeightKind::int8, 3 * 64, 64, 64, 0.0f, 1);
+        const HalfInputs x(path.tokens, 64, 2);
         SharedVector<uint16_t> queries(static_cast<size_t>(path.tokens * 64)), scales(128, kUntouchedHalf);
         SharedVector<int8_t> cache(2 * 64 * 64, 0x5a);
         SharedVector<float> staging(static_cast<size_t>(path.tokens * 2 * 64), NAN);
@@ -660,13 +549,13 @@ TEST(Matmul, twoSegmentsHaveTheirOwnEpilogues) {
         for (const Path path : kPaths) {
             AttentionRun run({64, 7, 1, Rope::halves, int8, 100, 60}, path);
             const int upRows = 40, stride = 44;
-            Weights up = makeWeights(WeightKind::int4Zero, 48, 100, 64, 1.0f, 31);
-            Products y;
+            PackedWeights up = makePackedWeights(WeightKind::int4Zero, 48, 100, 64, 1.0f, 31);
+            ExpectedProducts y;
             y.add(up, run.inputs(), path.tokens);
             SharedVector<uint16_t> out(static_cast<size_t>(path.tokens * stride), kUntouchedHalf);
 
             // One matrix of both: tiles follow each other.
-            Weights both = run.weights();
+            PackedWeights both = run.weights();
             both.quants.insert(both.quants.end(), up.quants.begin(), up.quants.end());
             both.scales.insert(both.scales.end(), up.scales.begin(), up.scales.end());
             both.zeros.insert(both.zeros.end(), up.zeros.begin(), up.zeros.end());
@@ -697,7 +586,8 @@ TEST(Matmul, twoSegmentsHaveTheirOwnEpilogues) {
                     }
                     const double expected = activationOf(ActivationKind::gelu, y.at(t, row));
                     ASSERT_NEAR(halfOf(bits), expected,
-                                kHalfRounding * std::fabs(expected) + kSmallestHalf + 1e-4)
+                                kHalfRounding * std::fabs(expected) + kSmallestHalf + 1e-4 +
+                                    1.2 * path.rounding * y.sizeAt(t, row))
                         << "row " << row;
                 }
         }

@@ -47,6 +47,10 @@ class HostRuntime final : public Runtime {
         return std::unique_ptr<Recording>(new HostRecording(launches));
     }
     void replay(Recording& recording) override { static_cast<HostRecording&>(recording).run(); }
+    double secondsOf(const std::function<void()>& launches) override {
+        launches();
+        return 0;
+    }
     void* stream() const override { return nullptr; }
 
   private:
