@@ -8,8 +8,11 @@ namespace edgechat::cli {
 namespace {
 
 Result<int> run(const Arguments&, Output& output) {
-    std::vector<Check> checks = {checkDevice("/", inference::cuda::probeCuda()), checkJetPack("/"),
-                                 checkPowerMode("/"), checkMemory("/")};
+    const inference::cuda::CudaProbe& gpu = inference::cuda::probeCuda();
+    std::vector<Check> checks = {checkDevice("/", gpu)};
+    if (gpu.state == inference::cuda::CudaState::ready)
+        checks.push_back(checkCublas(inference::cuda::cublasVersion()));
+    for (const auto check : {checkJetPack, checkPowerMode, checkMemory}) checks.push_back(check("/"));
     for (Check& check : checkUserData()) checks.push_back(std::move(check));
     if (output.asJson()) {
         nlohmann::json list = nlohmann::json::array();

@@ -90,6 +90,13 @@ Check checkDevice(const std::filesystem::path& root, const inference::cuda::Cuda
     return {"device", CheckStatus::ok, cpu + "; no NVIDIA GPU was found", ""};
 }
 
+Check checkCublas(const Result<std::string>& version) {
+    if (version) return {"cublas", CheckStatus::ok, "cuBLAS " + *version, ""};
+    return {"cublas", CheckStatus::warning,
+            "no cuBLAS (" + version.error().found + "): models are quantized by the CPU",
+            "install " + version.error().expected};
+}
+
 Check checkJetPack(const std::filesystem::path& root) {
     if (!isJetson(root)) return {"jetpack", CheckStatus::info, "not a Jetson", ""};
     const std::string release = readSmallFile(root / "etc/nv_tegra_release");

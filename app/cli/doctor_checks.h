@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "inference/cuda/cuda.h"
+#include "inference/result.h"
 
 namespace edgechat::cli {
 
@@ -23,6 +24,8 @@ struct Check {
 
 /// Files are read below `root`, "/" but for tests.
 Check checkDevice(const std::filesystem::path& root, const inference::cuda::CudaProbe& probe);
+/// Of a machine whose GPU can be used.
+Check checkCublas(const Result<std::string>& version);
 Check checkJetPack(const std::filesystem::path& root);
 Check checkPowerMode(const std::filesystem::path& root);
 Check checkMemory(const std::filesystem::path& root);

@@ -23,6 +23,10 @@ uint64_t availableCudaMemory() {
     return 0;
 }
 
+Result<std::string> cublasVersion() {
+    return unusable(probeCuda());
+}
+
 Result<std::unique_ptr<Backend>> loadCudaBackend(const Checkpoint&, const CudaOptions&,
                                                  const std::function<bool(uint64_t done, uint64_t total)>&) {
     return unusable(probeCuda());

@@ -123,6 +123,18 @@ struct Cublas::Library {
     }
 };
 
+Result<std::string> Cublas::version() {
+    Library library;
+    if (Result<void> loaded = library.load(); !loaded) return loaded.error();
+    std::string text;
+    for (const libraryPropertyType part : {MAJOR_VERSION, MINOR_VERSION, PATCH_LEVEL}) {
+        int number = 0;
+        if (library.getProperty(part, &number) != CUBLAS_STATUS_SUCCESS) break;
+        text += (text.empty() ? "" : ".") + std::to_string(number);
+    }
+    return text;
+}
+
 Cublas::Cublas() : m_library(std::make_unique<Library>()) {}
 Cublas::~Cublas() = default;
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "inference/cuda/blas_arguments.h"
 #include "inference/cuda/runtime.h"
@@ -19,6 +20,8 @@ class Cublas {
     /// @param runtime  outlives the object
     static Result<std::unique_ptr<Cublas>> open(Runtime& runtime);
     ~Cublas();
+    /// "13.1.0", of the library that open() would load. Fails as it does.
+    static Result<std::string> version();
 
     /// fp32 in the default math mode with sums of whole precision: fp32 arithmetic, never TF32, which only
     /// its own mode would allow.

@@ -1,5 +1,6 @@
 #include "inference/cuda/cuda.h"
 
+#include "inference/cuda/cublas.h"
 #include "inference/cuda/cuda_backend.h"
 #include "inference/cuda/probe_verdict.h"
 #include "inference/cuda/scratch.h"
@@ -21,6 +22,10 @@ MemoryPlan planCudaMemory(const Checkpoint& checkpoint, int context, KvKind kv) 
     plan.kv = KvCache(checkpoint.config(), context, kv).bytes();
     plan.scratch = scratch.deviceBytes + scratch.pinnedBytes;
     return plan;
+}
+
+Result<std::string> cublasVersion() {
+    return Cublas::version();
 }
 
 Result<std::unique_ptr<Backend>> loadCudaBackend(const Checkpoint& checkpoint, const CudaOptions& options,

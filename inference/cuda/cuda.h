@@ -45,6 +45,9 @@ enum class DenseUse {
     always,  ///< from kMostGemvTokens + 1 tokens on; a load without cuBLAS fails
 };
 
+/// Version of the cuBLAS that this machine has, "13.1.0". Fails with what is missing. Any thread.
+Result<std::string> cublasVersion();
+
 struct CudaOptions {
     int context = 0;  ///< tokens that the cache holds
     KvKind kv = KvKind::fp16;

@@ -17,11 +17,6 @@ struct Grid {
     int x = 1, y = 1, z = 1;
 };
 
-/// Blocks of `block` each that `count` takes.
-constexpr int blocksFor(int count, int block) {
-    return (count + block - 1) / block;
-}
-
 /// What can go wrong is seen at the runtime's next synchronize().
 /// @param shared  bytes of shared memory, at most 48 KiB
 template <class Arguments>

@@ -7,6 +7,11 @@
 
 namespace edgechat::inference::cuda {
 
+/// Blocks of `block` each that `count` takes.
+constexpr int blocksFor(int count, int block) {
+    return (count + block - 1) / block;
+}
+
 /// A term's weights.
 struct TermShape {
     int chunks = 0;        ///< of a tile

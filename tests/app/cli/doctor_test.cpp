@@ -66,6 +66,17 @@ TEST_F(Doctor, namesTheGpuThatComputes) {
               cli::CheckStatus::ok);
 }
 
+TEST_F(Doctor, saysWhatAMissingCublasCosts) {
+    EXPECT_EQ(cli::checkCublas(std::string("13.1.0")).detail, "cuBLAS 13.1.0");
+    EXPECT_EQ(cli::checkCublas(std::string("13.1.0")).status, cli::CheckStatus::ok);
+    const cli::Check check = cli::checkCublas(
+        Error{ErrorCode::badInput, "cannot use cuBLAS", "", "", "no such file", "libcublas.so.13"});
+    EXPECT_EQ(check.status, cli::CheckStatus::warning);
+    EXPECT_NE(check.detail.find("no such file"), std::string::npos);
+    EXPECT_NE(check.detail.find("quantized by the CPU"), std::string::npos);
+    EXPECT_EQ(check.fix, "install libcublas.so.13");
+}
+
 TEST_F(Doctor, saysWhyAGpuStaysUnused) {
     using inference::cuda::CudaState;
     inference::cuda::CudaProbe probe;

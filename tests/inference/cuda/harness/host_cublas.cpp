@@ -15,6 +15,10 @@ Result<std::unique_ptr<Cublas>> Cublas::open(Runtime&) {
     return std::unique_ptr<Cublas>(new Cublas);
 }
 
+Result<std::string> Cublas::version() {
+    return std::string("0.0.0");
+}
+
 Result<void> Cublas::hgemm(const RowProduct& product, float alpha, const uint16_t* a, const uint16_t* b,
                            float beta, float* c) {
     const auto values = [](const uint16_t* halves, int64_t rows, int64_t stride, int64_t columns) {
