@@ -43,6 +43,17 @@ std::vector<Family> cudaFamilies() {
             family.options.embedding = TensorType::q8_0;
         }
     }
+    for (const TensorType vocabulary : {TensorType::q4_0, TensorType::q4_1}) {
+        for (const bool tied : {false, true}) {
+            Family family{std::string(tied ? "tied" : "own") + "HeadOf4Bits" +
+                              (vocabulary == TensorType::q4_1 ? "WithOffsets" : ""),
+                          smallConfig(),
+                          {}};
+            family.config.tiedHead = tied;
+            family.options.weights = family.options.embedding = vocabulary;
+            all.push_back(family);
+        }
+    }
     return all;
 }
 
