@@ -1,3 +1,6 @@
+// With cuBLAS' header; cublas_absent.cpp stands in without.
+#if __has_include(<cublas_v2.h>)
+
 #include "inference/cuda/cublas.h"
 
 #include <cublas_v2.h>
@@ -188,3 +191,5 @@ Result<void> Cublas::int8Gemm(const RowProduct& product, int32_t alpha, const in
 }
 
 }  // namespace edgechat::inference::cuda
+
+#endif

@@ -180,9 +180,8 @@ CudaProbe verdictNotBuilt(bool jetson, bool gpu) {
     probe.state = CudaState::notBuilt;
     probe.detail = "this program was built without CUDA";
     if (jetson || gpu) {
-        probe.detail += ", so the NVIDIA GPU stays unused";
         probe.fix = std::string("install ") +
-                    (jetson ? "nvcc (package cuda-nvcc-12-6 and cuda-cudart-dev-12-6 on JetPack 6)"
+                    (jetson ? "cuda-nvcc-12-6, cuda-cudart-dev-12-6 and libcublas-dev-12-6 (JetPack 6)"
                             : "NVIDIA's CUDA toolkit 12.2 or newer") +
                     " and build EdgeChat with -DEDGECHAT_CUDA=ON";
     } else {
