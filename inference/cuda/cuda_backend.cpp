@@ -84,7 +84,6 @@ Result<void> CudaBackend::openDense(DenseUse use) {
         for (const AttentionPart& part : layer.attention) cover(part.linear.matrix);
         for (const Linear* linear : {&layer.output, &layer.up, &layer.down}) cover(linear->matrix);
     }
-    cover(m_weights.head.matrix);
     if (use == DenseUse::measured && m_runtime->freeMemory() < room.total() + kSparedMemory) return {};
     Result<std::unique_ptr<DenseProducts>> dense = DenseProducts::open(*m_runtime, room, kCudaBatch, widest);
     if (!dense) return use == DenseUse::always ? Result<void>(dense.error()) : Result<void>();
