@@ -98,7 +98,7 @@ Result<void> CudaBackend::openDense(DenseUse use) {
 int CudaBackend::measureDense() {
     const int from = cuda::denseFrom(kCudaBatch, [this](int tokens, bool dense) {
         m_tokens = tokens;
-        m_denseFrom = dense ? tokens : tokens + 1;
+        m_denseFrom = dense ? tokens : 0;
         double best = 0;
         for (int i = 0; i <= kMeasurements; ++i) {  // the first loads code
             const double time = m_runtime->secondsOf([this] {
@@ -110,7 +110,7 @@ int CudaBackend::measureDense() {
             });
             if (i == 1 || (i > 1 && time < best)) best = time;
         }
-        return best;
+        return dense && m_denseFrom == 0 ? 0.0 : best;  // 0: refused
     });
     m_tokens = 0;
     keep(m_runtime->synchronize());
@@ -236,13 +236,17 @@ void CudaBackend::launchNormInto(const float* x, const NormWeights& norm, uint16
 }
 
 void CudaBackend::multiply(const MatmulArguments& arguments) {
-    if (arguments.tokens <= kMostGemvTokens) {
-        launchGemv(*m_runtime, arguments);
-    } else if (m_dense != nullptr && arguments.tokens >= m_denseFrom) {
-        keep(m_dense->multiply(arguments));
-    } else {
-        launchGemm(*m_runtime, arguments);
-    }
+    if (arguments.tokens <= kMostGemvTokens) return launchGemv(*m_runtime, arguments);
+    if (!multiplyDense(arguments)) launchGemm(*m_runtime, arguments);
+}
+
+/// False where it is not for cuBLAS, or cuBLAS does not want it and is not asked any more.
+bool CudaBackend::multiplyDense(const MatmulArguments& arguments) {
+    if (m_denseFrom == 0 || arguments.tokens < m_denseFrom) return false;
+    const Result<bool> done = m_dense->multiply(arguments);
+    if (!done) keep(done.error());
+    if (done && !*done) m_denseFrom = 0;
+    return !done || *done;
 }
 
 Term CudaBackend::term(const PackedMatrix& matrix, const uint16_t* input) const {

@@ -59,6 +59,7 @@ class CudaBackend final : public Backend {
     void launchEmbedding();
     void launchNormInto(const float* x, const NormWeights& norm, uint16_t* out, int tokens);
     void multiply(const MatmulArguments& arguments);
+    bool multiplyDense(const MatmulArguments& arguments);
     Term term(const PackedMatrix& matrix, const uint16_t* input) const;
     EpilogueArguments attentionEpilogue(int layer, const AttentionPart& part) const;
     EpilogueArguments upEpilogue(const LayerWeights& layer) const;
@@ -75,7 +76,7 @@ class CudaBackend final : public Backend {
     const int m_context;
     KvCache m_cache;
     Weights m_weights;
-    std::unique_ptr<DenseProducts> m_dense;  // or null
+    std::unique_ptr<DenseProducts> m_dense;  // there where m_denseFrom is not 0
     int m_denseFrom = 0;
     Result<void> m_status;  // the first failure of the device
     int m_written = 0;      // one past the highest position in the cache

@@ -75,7 +75,7 @@ int DenseProducts::tilesAtOnce(const MatmulArguments& arguments, bool int8) cons
         std::clamp<uint64_t>(rows / kTileRows, 1, static_cast<uint64_t>(arguments.terms[0].weights.tiles())));
 }
 
-Result<void> DenseProducts::multiply(const MatmulArguments& arguments) {
+Result<bool> DenseProducts::multiply(const MatmulArguments& arguments) {
     const bool int8 = int8Products(arguments);
     if (int8) {
         for (int i = 0; i < arguments.termCount; ++i) {
@@ -88,10 +88,11 @@ Result<void> DenseProducts::multiply(const MatmulArguments& arguments) {
         const int tiles = std::min(most, all - first);
         Result<void> done =
             int8 ? multiplyInt8Tiles(arguments, first, tiles) : multiplyTiles(arguments, first, tiles);
-        if (!done) return done;
+        if (!done && first == 0) return false;
+        if (!done) return done.error();
     }
     launchStoreQuantized(m_runtime, arguments);
-    return {};
+    return true;
 }
 
 Result<void> DenseProducts::multiplyTiles(const MatmulArguments& arguments, int firstTile, int tiles) {

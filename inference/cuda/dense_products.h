@@ -31,8 +31,9 @@ class DenseProducts {
     static Result<std::unique_ptr<DenseProducts>> open(Runtime& runtime, const Room& room, int mostTokens,
                                                        int mostInputs);
 
-    /// As launchGemm(). Fails with what cuBLAS says; results may then be stored in part.
-    Result<void> multiply(const MatmulArguments& arguments);
+    /// As launchGemm(). False where cuBLAS refused the first product: then nothing was stored. Fails with
+    /// what it says where it refused a later one.
+    Result<bool> multiply(const MatmulArguments& arguments);
 
   private:
     explicit DenseProducts(Runtime& runtime) : m_runtime(runtime) {}

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "inference/cuda/cuda_backend.h"
+#include "tests/inference/cuda/harness/host_cublas.h"
 #include "tests/inference/cuda/harness/lanes.h"
 #include "tests/inference/family_models.h"
 
@@ -89,6 +90,18 @@ TEST_P(CudaFamilyTest, agreesWithTheReferenceByDenseProducts) {
     const std::vector<float> expected = logits(*referenceOf(GetParam(), kContext), tokens, 64);
     const auto backend = cudaBackend(GetParam(), KvKind::fp16, cuda::DenseUse::always);
     expectClose(expected, logits(*backend, tokens, 70), tolerance(GetParam()));
+}
+
+TEST_P(CudaFamilyTest, goesOnWithoutCublasWhereThatRefuses) {
+    const std::vector<int> tokens = someTokens(GetParam(), 40);
+    const std::vector<float> expected = logits(*cudaBackend(GetParam()), tokens, 20);
+    ASSERT_TRUE(allowCublasProducts(0));
+    const auto backend = cudaBackend(GetParam(), KvKind::fp16, cuda::DenseUse::always);
+    const std::vector<float> found = logits(*backend, tokens, 20);
+    allowCublasProducts(-1);
+    EXPECT_TRUE(sameBits(expected, found));
+    EXPECT_TRUE(backend->status());
+    EXPECT_EQ(static_cast<const cuda::CudaBackend&>(*backend).denseFrom(), 0);
 }
 
 TEST_P(CudaFamilyTest, staysCloseWithAnInt8Cache) {

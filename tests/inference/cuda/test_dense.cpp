@@ -8,6 +8,7 @@
 
 #include "inference/cuda/dense.h"
 #include "inference/cuda/dense_products.h"
+#include "tests/inference/cuda/harness/host_cublas.h"
 #include "tests/inference/cuda/packed_weights.h"
 
 namespace edgechat::inference::cuda {
@@ -139,12 +140,35 @@ TEST(Dense, multipliesInt8ByInt8WhereAScaleIsARows) {
             // Two tiles at a time, of five.
             const auto products =
                 needed(DenseProducts::open(sharedRuntime(), {2 * 16 * 1024, 64 << 10}, tokens, 1024));
-            ASSERT_TRUE(products->multiply(arguments));
+            const Result<bool> done = products->multiply(arguments);
+            ASSERT_TRUE(done && *done);
             ASSERT_TRUE(sharedRuntime().synchronize());
             for (size_t i = 0; i < out.size(); ++i)
                 ASSERT_NEAR(out[i], y.value[i], 1e-6 * y.size[i])
                     << "token " << i / static_cast<size_t>(rows) << ", row " << i % static_cast<size_t>(rows);
         }
+}
+
+TEST(Dense, aRefusalBeforeAnythingIsStoredIsNoFailure) {
+    PackedWeights w = makePackedWeights(WeightKind::int4Zero, 48, 100, 64, 1.0f, 7);
+    const HalfInputs x(9, 100, 8);
+    SharedVector<float> out(9 * 48, 1.5f);
+    MatmulArguments arguments;
+    arguments.terms[0] = {w.packed, x.bits.data(), x.stride};
+    arguments.segments[0].tiles = 3;
+    arguments.segments[0].epilogue.rows = arguments.segments[0].epilogue.outStride = 48;
+    arguments.segments[0].epilogue.out = out.data();
+    arguments.tokens = 9;
+    // A tile at a time.
+    const auto products = needed(DenseProducts::open(sharedRuntime(), {16 * 128 * 2, 64 << 10}, 9, 128));
+    if (!testing::allowCublasProducts(0)) GTEST_SKIP() << "NVIDIA's cuBLAS refuses nothing of this";
+    const Result<bool> refused = products->multiply(arguments);
+    testing::allowCublasProducts(2);
+    const Result<bool> failed = products->multiply(arguments);
+    testing::allowCublasProducts(-1);
+    ASSERT_TRUE(refused);
+    EXPECT_FALSE(*refused);
+    EXPECT_FALSE(failed) << "two tiles of three are stored";
 }
 
 TEST(Dense, isUsedFromTheLengthOnFromWhichItIsFaster) {

@@ -62,7 +62,8 @@ void dense(Runtime& on, const MatmulArguments& arguments) {
     for (const Term& term : arguments.terms) widest = std::max(widest, paddedInputs(term.weights.columns));
     const DenseProducts::Room room{static_cast<uint64_t>(2 * 16 * 2 * widest), uint64_t{16} << 10};
     const auto products = testing::needed(DenseProducts::open(on, room, arguments.tokens, widest));
-    ASSERT_TRUE(products->multiply(arguments));
+    const Result<bool> done = products->multiply(arguments);
+    ASSERT_TRUE(done && *done);
     ASSERT_TRUE(on.synchronize());
 }
 
