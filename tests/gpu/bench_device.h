@@ -10,9 +10,10 @@
 namespace edgechat::gpu {
 
 struct DeviceFacts {
-    std::string driver, runtime;  ///< CUDA versions, "13.0"
+    std::string driver, runtime;  ///< CUDA versions, "13.0"; the driver's is the newest that it knows
     uint64_t cacheBytes = 0;      ///< of the second level
     double memoryClockGHz = 0, busBits = 0;
+    double clockGHz = 0;  ///< of the multiprocessors, the highest
 };
 DeviceFacts deviceFacts();
 
@@ -25,13 +26,21 @@ class StreamClock {
     StreamClock& operator=(const StreamClock&) = delete;
 
     void mark();
-    /// Seconds from each mark to the next one, once all are passed; forgets them.
+    /// Seconds from each mark to the next one, once all are passed; forgets them. Not while the stream is
+    /// held.
     std::vector<double> gaps();
+
+    /// What is started from here on waits for letGo(), for a second at most: so the stream never waits for
+    /// the processor between one kernel and the next. A driver's queue takes about a thousand launches.
+    void hold();
+    void letGo();
 
   private:
     struct Events;
+    struct Gate;
     inference::cuda::Runtime& m_runtime;
     std::unique_ptr<Events> m_events;
+    std::shared_ptr<Gate> m_gate;
 };
 
 /// Bytes per second that simple kernels move. A copy counts what it reads and what it writes.

@@ -156,7 +156,7 @@ class Builder {
 
 }  // namespace
 
-std::vector<Shape> shapes() {
+std::vector<Shape> publishedShapes() {
     ModelConfig llama;
     llama.architecture = "llama";
     llama.quantization = "INT4 g128";
@@ -178,6 +178,26 @@ std::vector<Shape> shapes() {
     falcon.parallelResidual = true, falcon.tiedHead = true;
 
     return {{"llama-2-7b", llama, 128}, {"mistral-7b-v0.3", mistral, 128}, {"falcon-7b", falcon, 64}};
+}
+
+std::optional<Shape> shapeNamed(const std::string& name) {
+    std::vector<Shape> known = publishedShapes();
+    Shape llama = known[1], falcon = known[2];
+    llama.name = "tiny-llama", falcon.name = "tiny-falcon";
+    for (Shape* shape : {&llama, &falcon}) {
+        ModelConfig& config = shape->config;
+        config.layers = 2, config.hidden = 256, config.ffn = 256, config.vocab = 256;
+        config.heads = 4, config.headSize = 64;
+        shape->answerTokens = 2;
+    }
+    llama.config.kvHeads = 2;
+    llama.promptTokens = 260;  // more than a batch
+    falcon.promptTokens = 12;
+    known.insert(known.end(), {llama, falcon});
+    for (const Shape& shape : known) {
+        if (shape.name == name) return shape;
+    }
+    return std::nullopt;
 }
 
 std::unique_ptr<Checkpoint> syntheticModel(const Shape& shape) {

@@ -14,20 +14,18 @@
 namespace edgechat::gpu {
 
 /// Another runtime, with a mark before every launch while it is timing. A kernel's time runs to the next
-/// launch, so that it holds the microsecond between two kernels too.
+/// launch or to the end of what was started together, so that it holds the microsecond between two kernels
+/// too. What lies between two synchronize() is started while the stream is held: the processor takes longer
+/// to start a kernel than a fast device to run it.
 class TimedRuntime final : public testing::ForwardingRuntime {
   public:
     explicit TimedRuntime(std::unique_ptr<inference::cuda::Runtime> inner)
         : ForwardingRuntime(std::move(inner)), m_clock(*m_inner) {}
 
     /// Every launch asks for the stream once, just before it starts (launch.h).
-    void* stream() const override {
-        if (m_timing) {
-            m_clock.mark();
-            m_labels.push_back(m_label);
-        }
-        return m_inner->stream();
-    }
+    void* stream() const override;
+    void copyFromDevice(void* to, const void* from, uint64_t bytes) override;
+    Result<void> synchronize() override;
 
     void startTiming() { m_timing = true; }
     /// Adds what was measured since startTiming() to `times`.
@@ -39,10 +37,16 @@ class TimedRuntime final : public testing::ForwardingRuntime {
     void setLabel(const char* label) { m_label = label; }
 
   private:
+    static constexpr const char* kNoKernel = nullptr;  // the label of what is not counted
+
+    void mark(const char* label) const;
+    void letGo();
+
     bool m_timing = false;
     const char* m_label = "";
     mutable StreamClock m_clock;
     mutable std::vector<const char*> m_labels;
+    mutable bool m_held = false;
 };
 
 /// Another backend's operations one by one, never as one recorded piece.
