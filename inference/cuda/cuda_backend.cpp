@@ -88,14 +88,16 @@ Result<void> CudaBackend::openDense(DenseUse use) {
     Result<std::unique_ptr<DenseProducts>> dense = DenseProducts::open(*m_runtime, room, kCudaBatch, widest);
     if (!dense) return use == DenseUse::always ? Result<void>(dense.error()) : Result<void>();
     m_dense = std::move(*dense);
-    m_denseFrom = use == DenseUse::always ? kMostGemvTokens + 1 : measureDense();
+    m_denseFrom = use == DenseUse::always ? kMostGemvTokens + 1 : measureDenseFrom();
     if (m_denseFrom == 0) m_dense.reset();
     return m_status;
 }
 
 /// By the first layer's largest product. What is multiplied does not matter yet: activations are zeros, and
 /// the cache is empty.
-int CudaBackend::measureDense() {
+int CudaBackend::measureDenseFrom() {
+    if (m_dense == nullptr) return 0;
+    const int before = m_denseFrom;
     const int from = cuda::denseFrom(kCudaBatch, [this](int tokens, bool dense) {
         m_tokens = tokens;
         m_denseFrom = dense ? tokens : 0;
@@ -113,6 +115,7 @@ int CudaBackend::measureDense() {
         return dense && m_denseFrom == 0 ? 0.0 : best;  // 0: refused
     });
     m_tokens = 0;
+    m_denseFrom = before;
     keep(m_runtime->synchronize());
     return from;
 }

@@ -36,6 +36,9 @@ class CudaBackend final : public Backend {
     const Runtime& runtime() const { return *m_runtime; }
     /// Tokens from which on cuBLAS multiplies; 0: never.
     int denseFrom() const { return m_denseFrom; }
+    void setDenseFrom(int tokens) { m_denseFrom = m_dense == nullptr ? 0 : tokens; }
+    /// What would be the fastest of it here.
+    int measureDenseFrom();
 
     void embed(std::span<const int> tokens, int start) override;
     void norm(int layer, NormRole role) override;
@@ -54,7 +57,6 @@ class CudaBackend final : public Backend {
 
     Result<void> allocate();
     Result<void> openDense(DenseUse use);
-    int measureDense();
     Result<void> writeConstants(float* constants);
     void launchEmbedding();
     void launchNormInto(const float* x, const NormWeights& norm, uint16_t* out, int tokens);

@@ -66,6 +66,13 @@ std::string found(const ordered_json& target) {
                                       : percent(target, "measured");
 }
 
+/// From where on the program chooses cuBLAS for prompts.
+std::string denseFrom(const ordered_json& model) {
+    return model.contains("cublas_from_tokens")
+               ? "chosen from " + std::to_string(model.at("cublas_from_tokens").get<int>()) + " tokens on"
+               : "not chosen";
+}
+
 void addTable(std::string& out, const char* heads, const char* alignment) {
     out += std::string("\n") + heads + "\n" + alignment + "\n";
 }
@@ -129,6 +136,8 @@ double denseFp16Peak(int major, int minor, int multiprocessors, double clockHz) 
     return 0;
 }
 
+constexpr double kChance = 0.03;  // what two runs differ by
+
 ordered_json targetsOf(const ordered_json& device, const ordered_json& model) {
     ordered_json targets = ordered_json::array();
     const auto atLeast = [&targets](const char* what, double least, const ordered_json& json,
@@ -145,6 +154,12 @@ ordered_json targetsOf(const ordered_json& device, const ordered_json& model) {
     }
     if (capability == "8.7") {
         atLeast("prefill, share of the dense fp16 peak", 0.55, model.at("prefill"), "share_of_dense_fp16");
+    }
+    if (model.contains("prefill_by_cublas")) {
+        // As the program chooses by itself.
+        const double own = number(model.at("prefill"), "tokens_per_second"),
+                     other = number(model.at("prefill_by_cublas"), "tokens_per_second");
+        atLeast("prefill, speed by that of cuBLAS", 1 - kChance, {{"share", own / other}}, "share");
     }
     const double most = text(model, "architecture") == "falcon" ? 4 : 7,
                  launches = number(model, "launches_per_layer");
@@ -180,6 +195,12 @@ void printModel(const ordered_json& model) {
         number(prefill, "tokens"), number(prefill, "flop_per_second") / 1e12,
         prefill.contains("share_of_dense_fp16") ? percent(prefill, "share_of_dense_fp16").c_str()
                                                 : "unknown part");
+    for (const auto& [key, how] :
+         {std::pair{"prefill_by_own_kernels", "own kernels"}, std::pair{"prefill_by_cublas", "cuBLAS"}}) {
+        if (!model.contains(key)) continue;
+        std::printf("          %8.0f tok/s by %s\n", number(model.at(key), "tokens_per_second"), how);
+    }
+    std::printf("          cuBLAS is %s\n", denseFrom(model).c_str());
     for (const ordered_json& target : model.at("targets")) {
         std::printf("  target  %s %s: %s, %s\n", text(target, "what").c_str(), aim(target).c_str(),
                     found(target).c_str(), verdict(target).c_str());
@@ -226,6 +247,17 @@ std::string markdown(const ordered_json& results) {
              : "unknown");
     if (results.contains("cublas")) line("cuBLAS", text(results, "cublas"));
     addModels(out, results.at("models"));
+
+    addTable(out, "| model | prefill by own kernels, tok/s | by cuBLAS, tok/s | cuBLAS |",
+             "|---|--:|--:|---|");
+    for (const ordered_json& model : results.at("models")) {
+        if (model.contains("error")) continue;
+        const auto speed = [&model](const char* key) {
+            return model.contains(key) ? format("%.0f", number(model.at(key), "tokens_per_second")) : "";
+        };
+        out += "| " + text(model, "model") + " | " + speed("prefill_by_own_kernels") + " | " +
+               speed("prefill_by_cublas") + " | " + denseFrom(model) + " |\n";
+    }
 
     addTable(out, "| model | target | | measured | |", "|---|---|---|--:|---|");
     for (const ordered_json& model : results.at("models")) {

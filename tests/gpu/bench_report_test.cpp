@@ -46,6 +46,15 @@ TEST(Targets, onAnH100AreLowerAndWithoutPrefill) {
     EXPECT_EQ(met(targetsOf(device("9.0"), model(0.74, 0.9, 5, "falcon"))), (std::vector{false, false}));
 }
 
+TEST(Targets, areTheSpeedOfCublasWhereThatIsThere) {
+    ordered_json with = model(0.1, 0.1, 7, "llama");
+    with["prefill"]["tokens_per_second"] = 970;
+    with["prefill_by_cublas"] = {{"tokens_per_second", 1000}};
+    EXPECT_EQ(met(targetsOf(device("8.6"), with)), (std::vector{true, true}));
+    with["prefill"]["tokens_per_second"] = 950;
+    EXPECT_EQ(met(targetsOf(device("8.6"), with)), (std::vector{false, true}));
+}
+
 TEST(Targets, elsewhereAreLaunches) {
     EXPECT_EQ(met(targetsOf(device("8.6"), model(0.1, 0.1, 7, "llama"))), (std::vector{true}));
 }

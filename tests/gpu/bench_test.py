@@ -175,7 +175,11 @@ class Bench(unittest.TestCase):
 
     def test_targets(self):
         for shape, model in self.models():
-            decode, prefill, launches = model["targets"]
+            decode, prefill, cublas, launches = model["targets"]
+            ways = [model[name]["tokens_per_second"] for name in ("prefill", "prefill_by_cublas")]
+            self.assertEqual((cublas["at_least"], cublas["measured"]), (0.97, ways[0] / ways[1]))
+            self.assertIn("prefill_by_own_kernels", model)
+            self.assertNotIn("cublas_from_tokens", model, "the clock cannot tell which is faster")
             self.assertEqual((decode["at_least"], prefill["at_least"]), (0.8, 0.55))
             self.assertEqual(decode["measured"], model["decode"]["share_of_bandwidth"])
             self.assertEqual(prefill["measured"], model["prefill"]["share_of_dense_fp16"])
@@ -189,7 +193,7 @@ class Bench(unittest.TestCase):
         self.assertIn("\n| dense fp16, computed | 10.2 TFLOP/s |\n", self.table)
         self.assertIn("\n| tiny-falcon | launches per layer | at most 4 | 4 | met |\n", self.table)
         rows = [line.split("|") for line in self.table.splitlines() if line.startswith("| tiny-")]
-        self.assertEqual(len(rows), 2 + 6)
+        self.assertEqual(len(rows), 2 + 2 + 8)
         # Falcon's down: 2 * (256^2 + 256^2) weights of 0.539 bytes in 2 us, 71 % of 100 GB/s; two maps of cuBLAS.
         self.assertIn("\n| down | 2 | 1.0 | 0.002 | 71 |  | 71 % | 2000.0 |\n", self.table)
         # A cell too many or too few moves the rest of a row.

@@ -68,7 +68,14 @@ class ModelBench {
         m_json["bytes_per_token"] = m_backend->bytesPerToken();
         m_json["cache_bytes"] = m_backend->cacheBytes();
         m_json["scratch_bytes"] = m_backend->scratchBytes();
+        const int denseFrom = m_backend->measureDenseFrom();
+        if (denseFrom > 0) m_json["cublas_from_tokens"] = denseFrom;
+        if (m_backend->denseFrom() > 0) m_json["prefill_by_cublas"] = prefill();
+        m_backend->setDenseFrom(0);
+        m_json["prefill_by_own_kernels"] = prefill();
+        m_backend->setDenseFrom(denseFrom);
         m_json["prefill"] = prefill();
+        m_backend->setDenseFrom(0);
         decode();
         m_json["kernels"]["decode"] = kernels(m_shape.promptTokens, 1, m_quick ? 2 : 8);
         m_json["kernels"]["prefill"] = kernels(0, m_shape.promptTokens, 2);
@@ -100,6 +107,7 @@ class ModelBench {
         m_runtime = runtime.get();
         cuda::CudaOptions options;
         options.context = m_shape.promptTokens + m_shape.answerTokens;
+        options.dense = cuda::cublasVersion() ? cuda::DenseUse::always : cuda::DenseUse::never;
         options.packingThreads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
         const auto start = std::chrono::steady_clock::now();
         auto backend = cuda::CudaBackend::load(std::move(runtime), *checkpoint, options, {});
