@@ -36,11 +36,9 @@ void writeAt(std::byte* bytes, T value) {
     std::memcpy(bytes, &value, sizeof value);
 }
 
-/// To the nearest whole number, a half to the even one; below 2^22. As a sum it becomes vectors, as a call it
-/// does not.
-float rounded(float value) {
-    return value + 0x1.8p23f - 0x1.8p23f;
-}
+/// A number plus this is a whole number, the nearest one, and a half goes to the even one: below 2^22. As a
+/// sum that becomes vectors, as a call it does not.
+constexpr float kWholeShift = 0x1.8p23f;
 
 bool isFloat(TensorType type) {
     return type == TensorType::f32 || type == TensorType::f16 || type == TensorType::bf16;
@@ -79,17 +77,30 @@ bool unpackBlocks(const PackedForm& form, TensorType type, const std::byte* bloc
 
 /// Groups of int4 (tensor.h), their zero as the whole number that it is or was made of.
 bool unpackInt4(const PackedForm& form, const TensorInfo& tensor, const std::byte* block, UnpackedRow& row) {
-    const int size = tensor.groupSize, parts = size / form.group;
-    for (int g = 0; g < form.columns / size; ++g, block += blockBytes(tensor.type, size)) {
-        const uint16_t scale = floatToHalf(readAt<float>(block));
-        const float zero = rounded(readAt<float>(block + sizeof(float)));
-        if (!finiteHalf(scale) || !(zero >= 0 && zero <= 15)) return false;
-        std::fill_n(row.scales.begin() + g * parts, parts, scale);
-        std::fill_n(row.zeros.begin() + g * parts, parts, static_cast<uint8_t>(zero));
-        std::memcpy(row.codes.data() + static_cast<size_t>(g) * size / 2, block + 2 * sizeof(float),
-                    static_cast<size_t>(size / 2));
+    const int size = tensor.groupSize, parts = size / form.group;  // all the same in a group
+    const int stride = blockBytes(tensor.type, size);
+    row.values.resize(row.scales.size());
+    uint8_t* codes = row.codes.data();
+    bool whole = true;
+    for (int i = 0; i < form.columns / form.group; i += parts, block += stride) {
+        const auto scale = readAt<float>(block);
+        const float shifted =
+            readAt<float>(block + sizeof(float)) + kWholeShift;  // its last bits are the number
+        const float zero = shifted - kWholeShift;
+        whole &= zero >= 0 && zero <= 15;
+        for (int part = i; part < i + parts; ++part) {
+            row.values[static_cast<size_t>(part)] = scale;
+            row.zeros[static_cast<size_t>(part)] =
+                static_cast<uint8_t>(std::bit_cast<uint32_t>(shifted) & 15);
+        }
+        // Whole groups of kGroup codes: a copy of a known length is one instruction.
+        for (int k = 0; k < size; k += kGroup, codes += kGroup / 2)
+            std::memcpy(codes, block + 2 * sizeof(float) + k / 2, kGroup / 2);
     }
-    return true;
+    auto* halves = reinterpret_cast<uint8_t*>(row.scales.data());
+    const int groups = form.columns / form.group;
+    floatsToHalves(row.values.data(), groups, halves);
+    return whole && finiteBlocks(TensorType::f16, halves, groups);
 }
 
 /// A row of int8 with one scale.
@@ -123,7 +134,7 @@ bool quantize(const PackedForm& form, UnpackedRow& row) {
         const float unit = scale > 0 ? halfToFloat(scale) : 1;  // a scale of 0 is that of zeros
         uint8_t* codes = row.codes.data() + first;
         for (int i = 0; i < count; ++i) {
-            const float code = std::clamp(rounded(values[i] / unit), -127.0f, 127.0f);
+            const float code = std::clamp(values[i] / unit + kWholeShift - kWholeShift, -127.0f, 127.0f);
             codes[i] = static_cast<uint8_t>(static_cast<int>(code) + 128);
         }
     }

@@ -25,14 +25,14 @@ int shiftOf(int64_t output) {
     return 4 * (j >> 1 | (j & 1) << 2);
 }
 
-/// For each output of a line the codes of a band, two in a byte.
-using Pairs = uint8_t[8 * kLine][kBand / 2];
-
 static_assert(std::endian::native == std::endian::little);  // words are read and written as they lie
+
+/// Of a band of a line the codes of eight inputs, [inputs / 8][output of a word][word]: two in a byte.
+using Eights = uint32_t[kBand / 8][8][kLine];
 
 /// Transposes a band of a line of words, words[input][word], by shuffling within 32 bits for many words at
 /// once: what the compiler makes vectors of.
-void transpose(const uint32_t (&words)[kBand][kLine], Pairs& pairs) {
+void transpose(const uint32_t (&words)[kBand][kLine], Eights& eights) {
     for (int input = 0; input < kBand; input += 8) {
         // even[i] has in byte b nibble 2 b of inputs (2 i, 2 i + 1), odd[i] nibble 2 b + 1.
         uint32_t even[4][kLine], odd[4][kLine];
@@ -48,24 +48,30 @@ void transpose(const uint32_t (&words)[kBand][kLine], Pairs& pairs) {
         constexpr int kOutputs[2][4] = {{0, 4, 1, 5}, {2, 6, 3, 7}};
         for (int half = 0; half < 2; ++half) {
             const auto& in = half == 0 ? even : odd;
-            uint32_t out[4][kLine];  // of each output the bytes of four pairs of inputs
+            auto& out = eights[input / 8];
+            const auto& output = kOutputs[half];
             for (int w = 0; w < kLine; ++w) {
                 const uint32_t a = (in[0][w] & 0xffff) | in[2][w] << 16;
                 const uint32_t b = (in[1][w] & 0xffff) | in[3][w] << 16;
                 const uint32_t c = in[0][w] >> 16 | (in[2][w] & 0xffff0000);
                 const uint32_t d = in[1][w] >> 16 | (in[3][w] & 0xffff0000);
-                out[0][w] = (a & 0x00ff00ff) | (b & 0x00ff00ff) << 8;
-                out[1][w] = (a >> 8 & 0x00ff00ff) | (b & 0xff00ff00);
-                out[2][w] = (c & 0x00ff00ff) | (d & 0x00ff00ff) << 8;
-                out[3][w] = (c >> 8 & 0x00ff00ff) | (d & 0xff00ff00);
-            }
-            for (int i = 0; i < 4; ++i) {
-                for (int w = 0; w < kLine; ++w)
-                    std::memcpy(pairs[8 * w + kOutputs[half][i]] + input / 2, &out[i][w], 4);
+                out[output[0]][w] = (a & 0x00ff00ff) | (b & 0x00ff00ff) << 8;
+                out[output[1]][w] = (a >> 8 & 0x00ff00ff) | (b & 0xff00ff00);
+                out[output[2]][w] = (c & 0x00ff00ff) | (d & 0x00ff00ff) << 8;
+                out[output[3]][w] = (c >> 8 & 0x00ff00ff) | (d & 0xff00ff00);
             }
         }
     }
 }
+
+/// The codes of one output of a line.
+struct Codes {
+    uint8_t bytes[kBand / 2];
+
+    Codes(const Eights& eights, int64_t output) {
+        for (int i = 0; i < kBand / 8; ++i) std::memcpy(bytes + 4 * i, &eights[i][output % 8][output / 8], 4);
+    }
+};
 
 class AwqGemmRows final : public Int4Rows {
   public:
@@ -90,7 +96,7 @@ class AwqGemmRows final : public Int4Rows {
         const int64_t size = m_shape.groupSize, blockSize = blockBytes(TensorType::int4, m_shape.groupSize);
         const int64_t before = rows.first / 8 - stored.rows.first / 8, words = wordsOf(rows);
         uint32_t band[kBand][kLine] = {};
-        Pairs pairs;
+        Eights eights;
         for (int64_t word = 0; word < words; word += kLine) {
             const int64_t inLine = std::min<int64_t>(kLine, words - word);
             const uint8_t* line = stored.codes + (before + word) * 4;
@@ -108,15 +114,15 @@ class AwqGemmRows final : public Int4Rows {
                         for (int64_t w = 0; w < inLine; ++w) band[i][w] = readU32(line + 4 * w);
                     }
                 }
-                transpose(band, pairs);
+                transpose(band, eights);
                 uint8_t* row = blocks + static_cast<uint64_t>(from - rows.first) * rowBytes;
                 if (inputs == kBand && size % kBand == 0) {
                     row += input / size * blockSize + kCodesBegin + input % size / 2;
                     for (int64_t output = from; output < to; ++output, row += rowBytes)
-                        std::memcpy(row, pairs[output - firstOutput], sizeof pairs[0]);
+                        std::memcpy(row, Codes(eights, output - firstOutput).bytes, sizeof(Codes));
                 } else {
                     for (int64_t output = from; output < to; ++output, row += rowBytes)
-                        placeCodes(pairs[output - firstOutput], input, inputs, row);
+                        placeCodes(Codes(eights, output - firstOutput).bytes, input, inputs, row);
                 }
             }
         }
