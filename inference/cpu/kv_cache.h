@@ -3,7 +3,7 @@
 // p % capacity, and what no token can see any more is overwritten.
 #pragma once
 
-#include "inference/cpu/aligned_buffer.h"
+#include "inference/aligned_buffer.h"
 #include "inference/cpu/kernels.h"
 #include "inference/model/memory_plan.h"
 

@@ -5,9 +5,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
+
+#include "inference/result.h"
 
 namespace edgechat::inference::cpu {
 
@@ -30,6 +34,21 @@ class ThreadPool {
             chunks,
             [](void* context, int chunk, int worker) { (*static_cast<Plain*>(context))(chunk, worker); },
             const_cast<void*>(static_cast<const void*>(&body)));
+    }
+
+    /// The same of a body that gives a Result<void>: that of the first chunk that failed. The others run too.
+    template <class Body>
+    Result<void> tryParallelFor(int chunks, Body&& body) {
+        std::mutex mutex;
+        int failed = chunks;
+        Result<void> all;
+        parallelFor(chunks, [&](int chunk, int worker) {
+            Result<void> done = body(chunk, worker);
+            if (done) return;
+            const std::lock_guard lock(mutex);
+            if (chunk < failed) failed = chunk, all = std::move(done);
+        });
+        return all;
     }
 
   private:

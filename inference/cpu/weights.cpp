@@ -1,14 +1,16 @@
 #include "inference/cpu/weights.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
-#include <memory>
+
+#include "inference/model/row_stream.h"
 
 namespace edgechat::inference::cpu {
 namespace {
 
 constexpr uint64_t kChunkBytes = 16u << 20;
+/// That a thread packs at once: the rows of a cache line of a file that is transposed.
+constexpr int64_t kStripRows = 128;
 
 size_t aligned(size_t bytes) {
     return (bytes + kAlignment - 1) / kAlignment * kAlignment;
@@ -58,12 +60,7 @@ class Loader {
             *place.values = reinterpret_cast<const float*>(next);
             next += aligned(values->size() * 4);
         }
-        for (const MatrixPlace& place : m_matrices) {
-            if (Result<void> packed = pack(*place.tensor, *place.matrix, next); !packed)
-                return packed.error();
-            place.matrix->data = next;
-            next += aligned(place.matrix->bytes());
-        }
+        if (Result<void> loaded = loadMatrices(next); !loaded) return loaded.error();
         if (!m_checkpoint.tensors().head) weights.head.matrix = weights.embedding;
         m_checkpoint.dropPageCache();
         return weights;
@@ -102,41 +99,76 @@ class Loader {
         if (tensors.head) list(*tensors.head, weights.head);
     }
 
-    // Reads whole tiles of rows, at most about kChunkBytes at a time, and packs them on all threads.
-    Result<void> pack(const TensorInfo& tensor, const PackedMatrix& matrix, std::byte* out) {
-        const int tilesPerChunk =
-            std::max<int>(1, static_cast<int>(kChunkBytes / (tensor.rowBytes() * matrix.tileRows)));
-        for (int firstTile = 0; firstTile < matrix.tiles(); firstTile += tilesPerChunk) {
-            const int tiles = std::min(tilesPerChunk, matrix.tiles() - firstTile);
-            const int64_t firstRow = static_cast<int64_t>(firstTile) * matrix.tileRows;
-            const int64_t rows =
-                std::min<int64_t>(static_cast<int64_t>(tiles) * matrix.tileRows, tensor.rows - firstRow);
-            const size_t bytes = static_cast<size_t>(rows) * tensor.rowBytes();
-            if (m_chunk.size() < bytes) m_chunk.resize(bytes);
-            if (Result<void> read = m_checkpoint.readRows(tensor, firstRow, rows, m_chunk.data()); !read)
-                return read;
-            std::atomic<bool> finite{true};
-            m_pool.parallelFor(tiles, [&](int tile, int) {
-                const int row = tile * matrix.tileRows;
-                const int valid = static_cast<int>(std::min<int64_t>(matrix.tileRows, rows - row));
-                if (!packTile(matrix, tensor, m_chunk.data() + tensor.rowBytes() * static_cast<size_t>(row),
-                              valid, out + matrix.tileBytes * static_cast<size_t>(firstTile + tile))) {
-                    finite.store(false, std::memory_order_relaxed);
-                }
-            });
-            if (!finite.load()) {
-                return Error{ErrorCode::badInput,
-                             "cannot load",
-                             m_checkpoint.path().string(),
-                             tensor.name,
-                             "a block scale that is not a finite number",
-                             "finite weights; the file is damaged"};
+    /// Whole tiles of a matrix, at most about kChunkBytes at a time.
+    struct Chunk {
+        const TensorInfo* tensor;
+        const PackedMatrix* matrix;
+        std::byte* out;
+        RowRange rows;
+    };
+
+    Result<void> loadMatrices(std::byte* next) {
+        std::vector<Chunk> chunks;
+        std::vector<std::vector<TensorRows>> rows;
+        for (const MatrixPlace& place : m_matrices) {
+            PackedMatrix& matrix = *place.matrix;
+            const uint64_t tileBytes = place.tensor->rowBytes() * static_cast<uint64_t>(matrix.tileRows);
+            const int64_t most =
+                std::max<int64_t>(1, static_cast<int64_t>(kChunkBytes / tileBytes)) * matrix.tileRows;
+            for (int64_t first = 0; first < place.tensor->rows; first += most) {
+                const RowRange range{first, std::min(most, place.tensor->rows - first)};
+                const auto tile = static_cast<size_t>(first / matrix.tileRows);
+                chunks.push_back({place.tensor, &matrix, next + matrix.tileBytes * tile, range});
+                rows.push_back({{place.tensor, range}});
             }
-            m_doneBytes += bytes;
+            matrix.data = next;
+            next += aligned(matrix.bytes());
+        }
+        RowStream stream(m_checkpoint, rows);
+        m_strips.resize(static_cast<size_t>(m_pool.threads()));
+        for (const Chunk& chunk : chunks) {
+            if (Result<void> read = stream.next(); !read) return read;
+            if (Result<void> packed = pack(chunk, stream); !packed) return packed;
+            m_doneBytes += static_cast<uint64_t>(chunk.rows.count) * chunk.tensor->rowBytes();
             if (m_progress && !m_progress(m_doneBytes, m_totalBytes)) {
                 return Error{
                     ErrorCode::interrupted, "loading was stopped", m_checkpoint.path().string(), "", "", ""};
             }
+        }
+        return {};
+    }
+
+    Result<void> pack(const Chunk& chunk, const RowStream& stream) {
+        const int64_t stripRows = kStripRows / chunk.matrix->tileRows * chunk.matrix->tileRows;
+        const auto strips = static_cast<int>((chunk.rows.count + stripRows - 1) / stripRows);
+        return m_pool.tryParallelFor(strips, [&](int strip, int worker) {
+            const int64_t before = strip * stripRows;
+            const RowRange rows{chunk.rows.first + before, std::min(stripRows, chunk.rows.count - before)};
+            std::byte* out =
+                chunk.out + chunk.matrix->tileBytes * static_cast<size_t>(before / chunk.matrix->tileRows);
+            return packStrip(chunk, stream, rows, m_strips[static_cast<size_t>(worker)], out);
+        });
+    }
+
+    Result<void> packStrip(const Chunk& chunk, const RowStream& stream, const RowRange& rows,
+                           std::vector<std::byte>& buffer, std::byte* out) const {
+        const TensorInfo& tensor = *chunk.tensor;
+        const uint64_t bytes = static_cast<uint64_t>(rows.count) * tensor.rowBytes();
+        if (buffer.size() < bytes) buffer.resize(bytes);
+        const Result<const std::byte*> decoded = stream.rows(tensor, rows, buffer.data());
+        if (!decoded) return decoded.error();
+        const int tileRows = chunk.matrix->tileRows;
+        for (int64_t row = 0; row < rows.count; row += tileRows, out += chunk.matrix->tileBytes) {
+            const auto valid = static_cast<int>(std::min<int64_t>(tileRows, rows.count - row));
+            if (packTile(*chunk.matrix, tensor, *decoded + tensor.rowBytes() * static_cast<size_t>(row),
+                         valid, out))
+                continue;
+            return Error{ErrorCode::badInput,
+                         "cannot load",
+                         m_checkpoint.path().string(),
+                         tensor.name,
+                         "a block scale that is not a finite number",
+                         "finite weights; the file is damaged"};
         }
         return {};
     }
@@ -146,7 +178,7 @@ class Loader {
     const std::function<bool(uint64_t, uint64_t)>& m_progress;
     std::vector<MatrixPlace> m_matrices;
     std::vector<VectorPlace> m_vectors;
-    std::vector<std::byte> m_chunk;
+    std::vector<std::vector<std::byte>> m_strips;  // of each thread
     uint64_t m_doneBytes = 0, m_totalBytes = 0;
 };
 

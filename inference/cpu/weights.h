@@ -1,11 +1,11 @@
 // A model's weights in the kernels' layout, packed while the checkpoint is streamed: beside the packed
-// weights no more than one chunk of the file is in memory.
+// weights only what a RowStream holds of the file is in memory.
 #pragma once
 
 #include <functional>
 #include <vector>
 
-#include "inference/cpu/aligned_buffer.h"
+#include "inference/aligned_buffer.h"
 #include "inference/cpu/packed_matrix.h"
 #include "inference/cpu/thread_pool.h"
 #include "inference/model/checkpoint.h"

@@ -1,9 +1,11 @@
 #include "inference/cuda/pack.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
+#include "inference/model/little_endian.h"
 #include "inference/model/packing.h"
 
 namespace edgechat::inference::cuda {
@@ -33,6 +35,10 @@ template <class T>
 void writeAt(std::byte* bytes, T value) {
     std::memcpy(bytes, &value, sizeof value);
 }
+
+/// A number plus this is a whole number, the nearest one, and a half goes to the even one: below 2^22. As a
+/// sum that becomes vectors, as a call it does not.
+constexpr float kWholeShift = 0x1.8p23f;
 
 bool isFloat(TensorType type) {
     return type == TensorType::f32 || type == TensorType::f16 || type == TensorType::bf16;
@@ -71,17 +77,30 @@ bool unpackBlocks(const PackedForm& form, TensorType type, const std::byte* bloc
 
 /// Groups of int4 (tensor.h), their zero as the whole number that it is or was made of.
 bool unpackInt4(const PackedForm& form, const TensorInfo& tensor, const std::byte* block, UnpackedRow& row) {
-    const int size = tensor.groupSize, parts = size / form.group;
-    for (int g = 0; g < form.columns / size; ++g, block += blockBytes(tensor.type, size)) {
-        const uint16_t scale = floatToHalf(readAt<float>(block));
-        const float zero = std::nearbyint(readAt<float>(block + sizeof(float)));
-        if (!finiteHalf(scale) || !(zero >= 0 && zero <= 15)) return false;
-        std::fill_n(row.scales.begin() + g * parts, parts, scale);
-        std::fill_n(row.zeros.begin() + g * parts, parts, static_cast<uint8_t>(zero));
-        std::memcpy(row.codes.data() + static_cast<size_t>(g) * size / 2, block + 2 * sizeof(float),
-                    static_cast<size_t>(size / 2));
+    const int size = tensor.groupSize, parts = size / form.group;  // all the same in a group
+    const int stride = blockBytes(tensor.type, size);
+    row.values.resize(row.scales.size());
+    uint8_t* codes = row.codes.data();
+    bool whole = true;
+    for (int i = 0; i < form.columns / form.group; i += parts, block += stride) {
+        const auto scale = readAt<float>(block);
+        const float shifted =
+            readAt<float>(block + sizeof(float)) + kWholeShift;  // its last bits are the number
+        const float zero = shifted - kWholeShift;
+        whole &= zero >= 0 && zero <= 15;
+        for (int part = i; part < i + parts; ++part) {
+            row.values[static_cast<size_t>(part)] = scale;
+            row.zeros[static_cast<size_t>(part)] =
+                static_cast<uint8_t>(std::bit_cast<uint32_t>(shifted) & 15);
+        }
+        // Whole groups of kGroup codes: a copy of a known length is one instruction.
+        for (int k = 0; k < size; k += kGroup, codes += kGroup / 2)
+            std::memcpy(codes, block + 2 * sizeof(float) + k / 2, kGroup / 2);
     }
-    return true;
+    auto* halves = reinterpret_cast<uint8_t*>(row.scales.data());
+    const int groups = form.columns / form.group;
+    floatsToHalves(row.values.data(), groups, halves);
+    return whole && finiteBlocks(TensorType::f16, halves, groups);
 }
 
 /// A row of int8 with one scale.
@@ -97,37 +116,27 @@ bool unpackInt8(const PackedForm& form, const std::byte* stored, UnpackedRow& ro
 }
 
 /// Floats as int8 in groups of a chunk.
-bool quantize(const PackedForm& form, const std::vector<float>& values, UnpackedRow& row) {
+bool quantize(const PackedForm& form, UnpackedRow& row) {
     for (int first = 0; first < form.columns; first += form.group) {
         const int count = std::min(form.group, form.columns - first);
-        float largest = 0;
-        for (int i = 0; i < count; ++i) {
-            const float value = values[static_cast<size_t>(first + i)];
-            if (!std::isfinite(value)) return false;
-            largest = std::max(largest, std::fabs(value));
-        }
+        const float* values = row.values.data() + first;
+        int32_t magnitude =
+            0;  // bits of numbers without a sign are in the numbers' order, and NaNs above all
+        for (int i = 0; i < count; ++i)
+            magnitude = std::max(magnitude, std::bit_cast<int32_t>(values[i]) & 0x7fffffff);
+        const auto largest = std::bit_cast<float>(magnitude);
+        if (!std::isfinite(largest)) return false;
         uint16_t scale = floatToHalf(largest / 127.0f);
         // Rounded down so far that the largest would not fit any more.
         if (127.5f * halfToFloat(scale) < largest) ++scale;
         if (!finiteHalf(scale)) return false;
         row.scales[static_cast<size_t>(first / form.group)] = scale;
-        const float unit = halfToFloat(scale);
+        const float unit = scale > 0 ? halfToFloat(scale) : 1;  // a scale of 0 is that of zeros
+        uint8_t* codes = row.codes.data() + first;
         for (int i = 0; i < count; ++i) {
-            const float code = unit > 0 ? std::nearbyint(values[static_cast<size_t>(first + i)] / unit) : 0;
-            row.codes[static_cast<size_t>(first + i)] =
-                static_cast<uint8_t>(static_cast<int>(std::clamp(code, -127.0f, 127.0f)) + 128);
+            const float code = std::clamp(values[i] / unit + kWholeShift - kWholeShift, -127.0f, 127.0f);
+            codes[i] = static_cast<uint8_t>(static_cast<int>(code) + 128);
         }
-    }
-    return true;
-}
-
-bool toHalves(const std::vector<float>& values, UnpackedRow& row) {
-    auto* out = reinterpret_cast<std::byte*>(row.codes.data());
-    for (const float value : values) {
-        const uint16_t half = floatToHalf(value);
-        if (!finiteHalf(half)) return false;
-        writeAt(out, half);
-        out += sizeof half;
     }
     return true;
 }
@@ -142,13 +151,17 @@ int firstInput(int step, int lane) {
 }
 
 void packInt4Chunk(const UnpackedRow& upper, const UnpackedRow& lower, int chunk, int g, std::byte* out) {
+    constexpr int kWords = kChunk / 4;  // of four inputs
+    const int at = chunk * kChunk / 2;
+    uint32_t words[kWords];
+    for (int i = 0; i < kWords; ++i) {
+        words[i] = spread(readU16(upper.codes.data() + at + 2 * i)) |
+                   spread(readU16(lower.codes.data() + at + 2 * i)) << 4;
+    }
+    // Steps 0 and 1 of a lane are neighbours, and so are steps 2 and 3.
     for (int j = 0; j < 4; ++j) {
-        for (int s = 0; s < 4; ++s) {
-            const size_t at = static_cast<size_t>(chunk * kChunk + firstInput(s, j)) / 2;
-            const auto a = readAt<uint16_t>(reinterpret_cast<const std::byte*>(upper.codes.data() + at));
-            const auto b = readAt<uint16_t>(reinterpret_cast<const std::byte*>(lower.codes.data() + at));
-            writeAt(out + 16 * (4 * g + j) + 4 * s, spread(a) | spread(b) << 4);
-        }
+        std::memcpy(out + 16 * (4 * g + j), words + firstInput(0, j) / 4, 8);
+        std::memcpy(out + 16 * (4 * g + j) + 8, words + firstInput(2, j) / 4, 8);
     }
 }
 
@@ -259,10 +272,16 @@ UnpackedRow::UnpackedRow(const PackedForm& form) {
 }
 
 bool unpackRow(const PackedForm& form, const TensorInfo& tensor, const std::byte* stored, UnpackedRow& row) {
+    if (form.kind == WeightKind::fp16 && tensor.type == TensorType::f16) {
+        std::memcpy(row.codes.data(), stored, static_cast<size_t>(form.columns) * 2);
+        return finiteBlocks(TensorType::f16, row.codes.data(), form.columns);
+    }
     if (form.kind == WeightKind::fp16 || (isFloat(tensor.type) && form.kind == WeightKind::int8)) {
-        std::vector<float> values(static_cast<size_t>(form.columns));
-        dequantizeRow(tensor, stored, values.data());
-        return form.kind == WeightKind::fp16 ? toHalves(values, row) : quantize(form, values, row);
+        row.values.resize(static_cast<size_t>(form.columns));
+        dequantizeRow(tensor, stored, row.values.data());
+        if (form.kind == WeightKind::int8) return quantize(form, row);
+        floatsToHalves(row.values.data(), form.columns, row.codes.data());
+        return finiteBlocks(TensorType::f16, row.codes.data(), form.columns);
     }
     if (tensor.type == TensorType::int4) return unpackInt4(form, tensor, stored, row);
     if (tensor.type == TensorType::int8) return unpackInt8(form, stored, row);

@@ -44,6 +44,7 @@ struct UnpackedRow {
     std::vector<uint16_t> scales;  ///< fp16 [groups]
     std::vector<uint8_t> zeros;    ///< int4Zero [groups]
     std::vector<uint16_t> offsets;  ///< int4Offset: fp16 [groups]
+    std::vector<float> values;      ///< what the codes are made of, if that is floats
 
     /// A row of zeros.
     explicit UnpackedRow(const PackedForm& form);

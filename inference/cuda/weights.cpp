@@ -1,12 +1,12 @@
 #include "inference/cuda/weights.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
-#include <future>
 #include <string>
+#include <utility>
 
 #include "inference/cuda/pack.h"
+#include "inference/model/row_stream.h"
 
 namespace edgechat::inference::cuda {
 namespace {
@@ -14,6 +14,7 @@ namespace {
 constexpr uint64_t kStagingBytes = uint64_t{16} << 20;  // of each of two
 // Jetson's driver refuses large pieces long before memory is full, so weights come in slabs of this size.
 constexpr uint64_t kSlabBytes = uint64_t{128} << 20;
+constexpr int kStripTiles = 8;  // that a thread packs at once
 
 uint64_t aligned(uint64_t bytes) {
     return (bytes + 255) / 256 * 256;
@@ -169,11 +170,115 @@ class Plan {
     const ModelConfig& m_config;
 };
 
+/// The rows of the tensors that `count` rows of a packed matrix from number `first` on are, as runs.
+std::vector<TensorRows> runsOf(const MatrixJob& job, int first, int count) {
+    std::vector<std::vector<int>> rows(job.tensors.size());
+    for (int i = first; i < first + count; ++i) {
+        const RowReference& reference = job.rows[static_cast<size_t>(i)];
+        if (reference.tensor >= 0) rows[static_cast<size_t>(reference.tensor)].push_back(reference.row);
+    }
+    std::vector<TensorRows> runs;
+    for (size_t t = 0; t < rows.size(); ++t) {
+        std::sort(rows[t].begin(), rows[t].end());
+        for (size_t i = 0; i < rows[t].size(); ++i) {
+            if (i == 0 || rows[t][i] != rows[t][i - 1] + 1) runs.push_back({job.tensors[t], {rows[t][i], 0}});
+            ++runs.back().rows.count;
+        }
+    }
+    return runs;
+}
+
+uint64_t bytesOf(const std::vector<TensorRows>& runs) {
+    uint64_t bytes = 0;
+    for (const TensorRows& run : runs)
+        bytes += static_cast<uint64_t>(run.rows.count) * run.tensor->rowBytes();
+    return bytes;
+}
+
+/// One thread's part in packing. Rows are decoded for several tiles at once: a transposed file has whole
+/// cache lines of neighbouring rows, and the rows of a tile can lie half a head apart.
+class Packer {
+  public:
+    /// @param buffer  takes decoded rows; kept by the caller, because memory that was touched is faster
+    Packer(const MatrixJob& job, const RowStream& stream, std::vector<std::byte>& buffer)
+        : m_job(&job), m_stream(&stream), m_buffer(&buffer), m_zeros(job.form), m_rows(kTileRows, m_zeros) {}
+
+    Result<void> pack(int firstTile, int tiles, std::byte* quants, std::byte* scales, std::byte* zeros) {
+        if (Result<void> done = decode(firstTile, tiles); !done) return done;
+        const PackedLayout layout = m_job->layout();
+        for (int tile = 0; tile < tiles; ++tile) {
+            const UnpackedRow* pointers[kTileRows];
+            for (int r = 0; r < kTileRows; ++r) {
+                const RowReference& reference =
+                    m_job->rows[static_cast<size_t>((firstTile + tile) * kTileRows + r)];
+                pointers[r] = &m_zeros;
+                if (reference.tensor < 0) continue;
+                const TensorInfo& tensor = *m_job->tensors[static_cast<size_t>(reference.tensor)];
+                UnpackedRow& row = m_rows[static_cast<size_t>(r)];
+                if (!unpackRow(m_job->form, tensor, stored(tensor, reference.row), row)) {
+                    return Error{ErrorCode::badInput,
+                                 "cannot load",
+                                 m_stream->path().string(),
+                                 tensor.name,
+                                 "a number that is not finite, or that fp16 does not hold",
+                                 "finite weights; the file is damaged"};
+                }
+                pointers[r] = &row;
+            }
+            packTile(m_job->form, pointers, quants, scales, zeros);
+            quants += layout.tileQuants;
+            scales += layout.tileScales;
+            zeros += layout.tileZeros;
+        }
+        return {};
+    }
+
+  private:
+    struct Decoded {
+        TensorRows run;
+        const std::byte* rows;
+    };
+
+    Result<void> decode(int firstTile, int tiles) {
+        const std::vector<TensorRows> runs = runsOf(*m_job, firstTile * kTileRows, tiles * kTileRows);
+        const uint64_t bytes = bytesOf(runs);
+        if (m_buffer->size() < bytes) m_buffer->resize(bytes);
+        m_decoded.clear();
+        std::byte* next = m_buffer->data();
+        for (const TensorRows& run : runs) {
+            Result<const std::byte*> rows = m_stream->rows(*run.tensor, run.rows, next);
+            if (!rows) return rows.error();
+            m_decoded.push_back({run, *rows});
+            next += static_cast<uint64_t>(run.rows.count) * run.tensor->rowBytes();
+        }
+        return {};
+    }
+
+    const std::byte* stored(const TensorInfo& tensor, int row) const {
+        const auto has = [&](const Decoded& decoded) {
+            return decoded.run.tensor == &tensor && decoded.run.rows.covers({row, 1});
+        };
+        const Decoded& decoded = *std::find_if(m_decoded.begin(), m_decoded.end(), has);
+        return decoded.rows + static_cast<uint64_t>(row - decoded.run.rows.first) * tensor.rowBytes();
+    }
+
+    const MatrixJob* m_job;
+    const RowStream* m_stream;
+    std::vector<std::byte>* m_buffer;
+    UnpackedRow m_zeros;
+    std::vector<UnpackedRow> m_rows;
+    std::vector<Decoded> m_decoded;
+};
+
 class Loader {
   public:
     Loader(const Checkpoint& checkpoint, Runtime& runtime, cpu::ThreadPool& pool,
            const std::function<bool(uint64_t, uint64_t)>& progress)
-        : m_checkpoint(checkpoint), m_runtime(runtime), m_pool(pool), m_progress(progress) {}
+        : m_checkpoint(checkpoint),
+          m_runtime(runtime),
+          m_pool(pool),
+          m_progress(progress),
+          m_buffers(static_cast<size_t>(pool.threads())) {}
 
     Result<void> load(const Plan& plan, Weights& weights) {
         for (const MatrixJob& job : plan.matrices) {
@@ -213,28 +318,19 @@ class Loader {
         return {};
     }
 
-    /// Some of a matrix' tiles, as many as go through the ring at once, and the rows of the file for them.
+    /// Some of a matrix' tiles, as many as go through the ring at once.
     struct Piece {
         const MatrixJob* job = nullptr;
         PackedLayout layout;
         std::byte* device = nullptr;  // of the whole matrix
         int firstTile = 0, tiles = 0;
-        std::vector<std::pair<int, int>> ranges;   // of each tensor's rows: [first, second)
-        std::vector<std::vector<std::byte>> rows;  // of each tensor
-        bool last = false;                         // of its matrix
-
-        uint64_t bytes() const {
-            uint64_t sum = 0;
-            for (size_t t = 0; t < ranges.size(); ++t) {
-                sum +=
-                    static_cast<uint64_t>(ranges[t].second - ranges[t].first) * job->tensors[t]->rowBytes();
-            }
-            return sum;
-        }
+        bool last = false;   // of its matrix
+        uint64_t bytes = 0;  // of the rows of its tensors
     };
 
     Result<void> loadMatrices(const std::vector<MatrixJob>& jobs, const std::vector<std::byte*>& places) {
         std::vector<Piece> pieces;
+        std::vector<std::vector<TensorRows>> rows;
         for (size_t i = 0; i < jobs.size(); ++i) {
             const PackedLayout layout = jobs[i].layout();
             jobs[i].place->matrix = layout.at(places[i]);
@@ -244,62 +340,25 @@ class Loader {
             const int tiles = layout.shape.tiles(), most = static_cast<int>(kStagingBytes / tileBytes);
             for (int first = 0; first < tiles; first += most) {
                 const int count = std::min(most, tiles - first);
-                pieces.push_back({&jobs[i], layout, places[i], first, count, {}, {}, first + count == tiles});
+                rows.push_back(runsOf(jobs[i], first * kTileRows, count * kTileRows));
+                pieces.push_back({&jobs[i], layout, places[i], first, count, first + count == tiles,
+                                  bytesOf(rows.back())});
             }
         }
-        // The file is read while the piece before is packed.
-        std::future<Result<void>> reading =
-            std::async(std::launch::async, [&] { return read(pieces.front()); });
-        for (size_t i = 0; i < pieces.size(); ++i) {
-            if (Result<void> done = reading.get(); !done) return done;
-            if (i + 1 < pieces.size()) {
-                Piece& next = pieces[i + 1];
-                reading = std::async(std::launch::async, [this, &next] { return read(next); });
-            }
-            Result<void> done = pack(pieces[i]);
-            if (done && pieces[i].last) {
-                done = loadBias(*pieces[i].job, pieces[i].device + pieces[i].layout.bytes);
-            }
-            if (!done) {
-                if (reading.valid()) static_cast<void>(reading.get());
+        RowStream stream(m_checkpoint, rows);
+        for (const Piece& piece : pieces) {
+            if (Result<void> read = stream.next(); !read) return read;
+            if (Result<void> done = pack(piece, stream); !done) return done;
+            if (!piece.last) continue;
+            if (Result<void> done = loadBias(*piece.job, piece.device + piece.layout.bytes); !done)
                 return done;
-            }
-            pieces[i].rows.clear();
         }
         return {};
     }
 
-    /// On a thread of its own: touches nothing but the piece.
-    Result<void> read(Piece& piece) const {
-        const MatrixJob& job = *piece.job;
-        piece.ranges.assign(job.tensors.size(), {0, 0});
-        piece.rows.resize(job.tensors.size());
-        const RowReference* rows = job.rows.data() + piece.firstTile * kTileRows;
-        for (int i = 0; i < piece.tiles * kTileRows; ++i) {
-            if (rows[i].tensor < 0) continue;
-            auto& [from, to] = piece.ranges[static_cast<size_t>(rows[i].tensor)];
-            from = to == 0 ? rows[i].row : std::min(from, rows[i].row);
-            to = std::max(to, rows[i].row + 1);
-        }
-        for (size_t t = 0; t < job.tensors.size(); ++t) {
-            const auto [from, to] = piece.ranges[t];
-            piece.rows[t].resize(static_cast<size_t>(to - from) * job.tensors[t]->rowBytes());
-            if (Result<void> done =
-                    m_checkpoint.readRows(*job.tensors[t], from, to - from, piece.rows[t].data());
-                !done)
-                return done;
-        }
-        // AWQ's own layout has a matrix' rows side by side, so its pages are read again for the next piece.
-        if (piece.last) m_checkpoint.dropPageCache();
-        return {};
-    }
-
-    Result<void> pack(const Piece& piece) {
-        const MatrixJob& job = *piece.job;
+    Result<void> pack(const Piece& piece, const RowStream& stream) {
         const PackedLayout& layout = piece.layout;
-        const int first = piece.firstTile, count = piece.tiles;
-        const RowReference* rows = job.rows.data() + first * kTileRows;
-        std::byte* device = piece.device;
+        const int count = piece.tiles;
         // The ring: what was copied from this half must have arrived before it is filled again.
         const int half = m_half;
         m_half = 1 - m_half;
@@ -307,46 +366,27 @@ class Loader {
         std::byte* staging = m_staging[half].data();
         std::byte* stagedScales = staging + layout.tileQuants * static_cast<uint64_t>(count);
         std::byte* stagedZeros = stagedScales + layout.tileScales * static_cast<uint64_t>(count);
-        std::atomic<int> bad{-1};  // the tensor with a number that is not finite
-        const UnpackedRow zeros(job.form);
-        std::vector<std::vector<UnpackedRow>> unpacked(static_cast<size_t>(m_pool.threads()),
-                                                       std::vector<UnpackedRow>(kTileRows, zeros));
-        m_pool.parallelFor(count, [&](int tile, int worker) {
-            const UnpackedRow* pointers[kTileRows];
-            for (int r = 0; r < kTileRows; ++r) {
-                const RowReference& reference = rows[tile * kTileRows + r];
-                pointers[r] = &zeros;
-                if (reference.tensor < 0) continue;
-                const auto t = static_cast<size_t>(reference.tensor);
-                const TensorInfo& tensor = *job.tensors[t];
-                const std::byte* stored =
-                    piece.rows[t].data() +
-                    static_cast<uint64_t>(reference.row - piece.ranges[t].first) * tensor.rowBytes();
-                UnpackedRow& row = unpacked[static_cast<size_t>(worker)][static_cast<size_t>(r)];
-                if (!unpackRow(job.form, tensor, stored, row)) bad = reference.tensor;
-                pointers[r] = &row;
-            }
-            const auto i = static_cast<uint64_t>(tile);
-            packTile(job.form, pointers, staging + i * layout.tileQuants,
-                     stagedScales + i * layout.tileScales, stagedZeros + i * layout.tileZeros);
+        const int strips = (count + kStripTiles - 1) / kStripTiles;
+        std::vector<Packer> packers;
+        for (std::vector<std::byte>& buffer : m_buffers) packers.emplace_back(*piece.job, stream, buffer);
+        const Result<void> done = m_pool.tryParallelFor(strips, [&](int strip, int worker) {
+            const int first = strip * kStripTiles;
+            const auto at = static_cast<uint64_t>(first);
+            return packers[static_cast<size_t>(worker)].pack(
+                piece.firstTile + first, std::min(kStripTiles, count - first),
+                staging + at * layout.tileQuants, stagedScales + at * layout.tileScales,
+                stagedZeros + at * layout.tileZeros);
         });
-        if (bad >= 0) {
-            return Error{ErrorCode::badInput,
-                         "cannot load",
-                         m_checkpoint.path().string(),
-                         job.tensors[static_cast<size_t>(bad.load())]->name,
-                         "a number that is not finite, or that fp16 does not hold",
-                         "finite weights; the file is damaged"};
-        }
+        if (!done) return done;
         const auto copy = [&](uint64_t offset, const std::byte* from, uint64_t perTile) {
-            m_runtime.copyToDevice(device + offset + perTile * static_cast<uint64_t>(first), from,
-                                   perTile * static_cast<uint64_t>(count));
+            m_runtime.copyToDevice(piece.device + offset + perTile * static_cast<uint64_t>(piece.firstTile),
+                                   from, perTile * static_cast<uint64_t>(count));
         };
         copy(0, staging, layout.tileQuants);
         if (layout.tileScales > 0) copy(layout.scales, stagedScales, layout.tileScales);
         if (layout.tileZeros > 0) copy(layout.zeros, stagedZeros, layout.tileZeros);
         m_runtime.mark(half);
-        m_doneBytes = std::min(m_doneBytes + piece.bytes(), m_totalBytes);
+        m_doneBytes = std::min(m_doneBytes + piece.bytes, m_totalBytes);
         if (m_progress && !m_progress(m_doneBytes, m_totalBytes)) {
             return Error{
                 ErrorCode::interrupted, "loading was stopped", m_checkpoint.path().string(), "", "", ""};
@@ -407,6 +447,7 @@ class Loader {
     const std::function<bool(uint64_t, uint64_t)>& m_progress;
     Memory m_staging[2];
     int m_half = 0;
+    std::vector<std::vector<std::byte>> m_buffers;  // of each thread
     uint64_t m_doneBytes = 0, m_totalBytes = 0;
 };
 

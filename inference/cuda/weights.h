@@ -1,5 +1,5 @@
 // A model's weights on the device, packed on the processor while the checkpoint is streamed: in memory are
-// the packed weights, one piece of the file, and the ring through which they go to the device.
+// the packed weights, what a RowStream holds of the file, and the ring through which they go to the device.
 #pragma once
 
 #include <functional>

@@ -1,7 +1,9 @@
 // AutoAWQ's "gemv" (a row is a run of codes) and "gemv_fast" (four rows interleaved for a kernel).
 #include <cmath>
+#include <vector>
 
 #include "inference/model/int4_rows.h"
+#include "inference/model/little_endian.h"
 
 namespace edgechat::inference {
 
@@ -12,96 +14,94 @@ class AwqGemvRows final : public Int4Rows {
     using Int4Rows::Int4Rows;
 
   protected:
-    Result<void> readCodes(int64_t first, int64_t count, uint8_t* blocks) const override {
-        return int4::readSequentialCodes(m_parts.codes, m_shape, first, count, blocks);
+    int4::Slices slices(const RowRange& rows) const override {
+        return {{rows.first, rows.count, 0, codeBytes()},
+                {rows.first, rows.count, 0, scaleRowBytes()},
+                {rows.first, rows.count, 0, zeroRowBytes()}};
     }
 
-    Result<void> readGroups(int64_t first, int64_t count, float* scales, float* zeros) const override {
-        const int64_t groups = m_shape.groups();  // the stored rows are longer, filled up with zeros
-        const int64_t words = (groups + 7) / 8;
-        const Result<std::vector<float>> stored = int4::readScales(m_parts.scales, first, count, 0, groups);
-        if (!stored) return stored.error();
-        const Result<std::vector<uint32_t>> packed = int4::readWords(m_parts.zeros, first, count, 0, words);
-        if (!packed) return packed.error();
-        for (int64_t row = 0; row < count; ++row) {
-            for (int64_t group = 0; group < groups; ++group) {
-                *scales++ = (*stored)[static_cast<size_t>(row * groups + group)];
-                const uint32_t bits = (*packed)[static_cast<size_t>(row * words + group / 8)];
-                *zeros++ = static_cast<float>(bits >> (group % 8 * 4) & 15);
-            }
+    void decodeCodes(const int4::Stored& stored, const RowRange& rows, uint8_t* blocks) const override {
+        const uint8_t* codes =
+            stored.codes + static_cast<uint64_t>(rows.first - stored.rows.first) * codeBytes();
+        for (int64_t row = 0; row < rows.count; ++row, codes += codeBytes(), blocks += m_shape.rowBytes())
+            placeCodes(codes, 0, m_shape.columns, blocks);
+    }
+
+    Result<void> decodeGroups(const int4::Stored& stored, const RowRange& rows, float* scales,
+                              float* zeros) const override {
+        const int64_t groups = m_shape.groups();
+        const auto before = static_cast<uint64_t>(rows.first - stored.rows.first);
+        const uint8_t* halves = stored.scales + before * scaleRowBytes();
+        const uint8_t* words = stored.zeros + before * zeroRowBytes();
+        for (int64_t row = 0; row < rows.count; ++row) {
+            dequantizeRow(int4::scaleType(m_parts.scales), halves, groups, scales);
+            for (int64_t group = 0; group < groups; ++group)
+                *zeros++ = static_cast<float>(readU32(words + group / 8 * 4) >> (group % 8 * 4) & 15);
+            scales += groups;
+            halves += scaleRowBytes();
+            words += zeroRowBytes();
         }
         return {};
     }
+
+  private:
+    uint64_t codeBytes() const { return m_parts.codes.shape[1] * 4; }
+    // Longer than the groups: filled up with zeros.
+    uint64_t scaleRowBytes() const { return m_parts.scales.shape[1] * int4::scaleBytes(m_parts.scales); }
+    uint64_t zeroRowBytes() const { return m_parts.zeros.shape[1] * 4; }
 };
 
-// Word and nibble of an input's code within 64 words that hold 64 inputs of 4 rows (row 0 first). Every run
-// of 32 inputs is reordered for pairwise unpacking before the rows are put together.
-struct FastPlace {
-    int word, shift;
-};
-FastPlace fastPlace(int64_t input, int64_t row) {
-    const auto k = static_cast<int>(input % 64), in32 = k % 32;
-    const int position = k - in32 + 8 * (in32 >> 1 & 3) + 4 * (in32 & 1) + (in32 >> 3);
-    const int nibble = static_cast<int>(row % 4) * 64 + position;
-    return {nibble / 4, nibble % 4 * 4};
-}
-
+// Words of 16 bits that hold 64 inputs of four rows, row 0 first. Of the 8 words for 32 inputs of one row
+// word 2 a + b has in nibble c, from the lowest, input 8 c + 2 a + b.
 class AwqGemvFastRows final : public Int4Rows {
   public:
     using Int4Rows::Int4Rows;
 
   protected:
-    Result<void> readCodes(int64_t first, int64_t count, uint8_t* blocks) const override {
-        const auto width = static_cast<size_t>(m_shape.columns) * 2;
-        const int blockSize = blockBytes(TensorType::int4, m_shape.groupSize);
-        std::vector<uint8_t> line(width);  // [K] words of four rows
-        FastPlace places[4 * 64];
-        for (int64_t row = 0; row < 4; ++row) {
-            for (int64_t input = 0; input < 64; ++input) places[row * 64 + input] = fastPlace(input, row);
-        }
-        int64_t held = -1;
-        for (int64_t row = first; row < first + count; ++row) {
-            if (row / 4 != held) {
-                held = row / 4;
-                if (Result<void> read = int4::readSlices(m_parts.codes, held, 1, 0, width, line.data());
-                    !read)
-                    return read;
-            }
-            int64_t inGroup = 0;
-            uint8_t* codes = blocks + 8;
-            for (int64_t k = 0; k < m_shape.columns; ++k) {
-                const FastPlace place = places[row % 4 * 64 + k % 64];
-                const uint8_t* word = line.data() + (k / 64 * 64 + place.word) * 2;
-                const int code = (word[0] | word[1] << 8) >> place.shift & 15;
-                codes[inGroup / 2] = static_cast<uint8_t>(codes[inGroup / 2] | code << (inGroup % 2 * 4));
-                if (++inGroup == m_shape.groupSize) {
-                    inGroup = 0;
-                    codes += blockSize;
-                }
-            }
-            blocks += m_shape.rowBytes();
-        }
-        return {};
+    int4::Slices slices(const RowRange& rows) const override {
+        const int64_t groups = m_shape.groups(), firstLine = rows.first / 4;
+        const auto first = static_cast<uint64_t>(rows.first), count = static_cast<uint64_t>(rows.count);
+        const uint64_t scale = int4::scaleBytes(m_parts.scales), zero = int4::scaleBytes(m_parts.zeros);
+        return {{firstLine, (rows.end() + 3) / 4 - firstLine, 0, lineBytes()},
+                {0, groups, first * scale, count * scale},
+                {0, groups, first * zero, count * zero}};
     }
 
-    Result<void> readGroups(int64_t first, int64_t count, float* scales, float* zeros) const override {
+    void decodeCodes(const int4::Stored& stored, const RowRange& rows, uint8_t* blocks) const override {
+        for (int64_t row = rows.first; row < rows.end(); ++row, blocks += m_shape.rowBytes()) {
+            const uint8_t* line = stored.codes +
+                                  static_cast<uint64_t>(row / 4 - stored.rows.first / 4) * lineBytes() +
+                                  row % 4 * 32;
+            for (int64_t input = 0; input < m_shape.columns; input += 64, line += 128) {
+                uint8_t pairs[32];
+                for (int byte = 0; byte < 32; ++byte) {
+                    const int a = byte % 4, shift = byte / 4 % 4 * 4;
+                    const uint32_t words = readU32(line + byte / 16 * 16 + 4 * a) >> shift;
+                    pairs[byte] = static_cast<uint8_t>((words & 15) | (words >> 12 & 0xf0));
+                }
+                placeCodes(pairs, input, 64, blocks);
+            }
+        }
+    }
+
+    Result<void> decodeGroups(const int4::Stored& stored, const RowRange& rows, float* scales,
+                              float* zeros) const override {
         const int64_t groups = m_shape.groups();
-        const Result<std::vector<float>> stored = int4::readScales(m_parts.scales, 0, groups, first, count);
-        if (!stored) return stored.error();
-        const Result<std::vector<float>> offsets = int4::readScales(m_parts.zeros, 0, groups, first, count);
-        if (!offsets) return offsets.error();
-        for (int64_t row = 0; row < count; ++row) {
+        // [groups, rows]
+        const std::vector<float> transposed = valuesOf(m_parts.scales, stored.scales, stored.rows, rows);
+        const std::vector<float> offsets = valuesOf(m_parts.zeros, stored.zeros, stored.rows, rows);
+        for (int64_t row = 0; row < rows.count; ++row) {
             for (int64_t group = 0; group < groups; ++group) {
-                const auto place = static_cast<size_t>(group * count + row);
-                const float scale = (*stored)[place];
+                const auto place = static_cast<size_t>(group * rows.count + row);
+                const float scale = transposed[place];
                 // The offset was rounded to fp16 after it was made of a whole zero point, so this is next to
                 // one.
-                const float zero = scale > 0.0f ? -(*offsets)[place] / scale : 0.0f;
+                const float zero = scale > 0.0f ? -offsets[place] / scale : 0.0f;
                 const float whole = std::nearbyint(zero);
                 if (scale > 0.0f && (!(std::fabs(zero - whole) < 0.25f) || whole < 0.0f || whole > 15.0f)) {
                     return int4::partError(m_parts.zeros,
                                            "a zero point of " + std::to_string(zero) + " for output " +
-                                               std::to_string(first + row) + ", group " +
+                                               std::to_string(rows.first + row) + ", group " +
                                                std::to_string(group),
                                            "a whole number from 0 to 15 times the scale");
                 }
@@ -110,6 +110,22 @@ class AwqGemvFastRows final : public Int4Rows {
             }
         }
         return {};
+    }
+
+  private:
+    uint64_t lineBytes() const { return static_cast<uint64_t>(m_shape.columns) * 2; }
+
+    /// Columns `rows` of a matrix [groups, there.count].
+    std::vector<float> valuesOf(const StoredTensor& part, const uint8_t* bytes, const RowRange& there,
+                                const RowRange& rows) const {
+        std::vector<float> values(static_cast<size_t>(m_shape.groups() * rows.count));
+        const auto size = static_cast<int64_t>(int4::scaleBytes(part));
+        for (int64_t group = 0; group < m_shape.groups(); ++group) {
+            dequantizeRow(int4::scaleType(part),
+                          bytes + (group * there.count + rows.first - there.first) * size, rows.count,
+                          values.data() + group * rows.count);
+        }
+        return values;
     }
 };
 

@@ -39,8 +39,12 @@ Result<void> Checkpoint::readRows(const TensorInfo& tensor, int64_t firstRow, in
                                   std::byte* out) const {
     assert(firstRow >= 0 && rowCount >= 0 && firstRow + rowCount <= tensor.rows);
     if (Result<void> read = tensor.source->read(firstRow, rowCount, out); !read) return read;
+    return checkRows(tensor, rowCount, out);
+}
+
+Result<void> Checkpoint::checkRows(const TensorInfo& tensor, int64_t rowCount, const std::byte* rows) const {
     const int64_t blocks = rowCount * (tensor.columns / blockElements(tensor.type, tensor.groupSize));
-    if (finiteBlocks(tensor.type, out, blocks, tensor.groupSize)) return {};
+    if (finiteBlocks(tensor.type, rows, blocks, tensor.groupSize)) return {};
     return Error{ErrorCode::badInput,
                  "cannot read the model",
                  m_path.string(),

@@ -146,6 +146,9 @@ class Checkpoint {
     /// rowBytes()). Fails when a file was cut short or went away since it was opened, and when a scale or
     /// value is not a finite number.
     Result<void> readRows(const TensorInfo& tensor, int64_t firstRow, int64_t rowCount, std::byte* out) const;
+    /// What readRows() says of rows that its source gave, from where they lie: whether all their numbers are
+    /// finite.
+    Result<void> checkRows(const TensorInfo& tensor, int64_t rowCount, const std::byte* rows) const;
     /// Reads a whole vector as fp32.
     Result<std::vector<float>> readVector(const TensorInfo& tensor) const;
     /// Tells the kernel that the files' pages are not needed any more.

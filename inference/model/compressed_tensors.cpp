@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "inference/model/int4_rows.h"
+#include "inference/model/little_endian.h"
 
 namespace edgechat::inference {
 
@@ -15,30 +16,45 @@ class CompressedTensorsRows final : public Int4Rows {
     using Int4Rows::Int4Rows;
 
   protected:
-    Result<void> readCodes(int64_t first, int64_t count, uint8_t* blocks) const override {
-        return int4::readSequentialCodes(m_parts.codes, m_shape, first, count, blocks);
+    int4::Slices slices(const RowRange& rows) const override {
+        const auto groups = static_cast<uint64_t>(m_shape.groups());
+        int4::Slices wanted{{rows.first, rows.count, 0, codeBytes()},
+                            {rows.first, rows.count, 0, groups * int4::scaleBytes(m_parts.scales)},
+                            {}};
+        const int64_t firstWord = rows.first / 8;
+        if (m_parts.zeros.bytes > 0)
+            wanted.zeros = {firstWord, (rows.end() + 7) / 8 - firstWord, 0, groups * 4};
+        return wanted;
     }
 
-    Result<void> readGroups(int64_t first, int64_t count, float* scales, float* zeros) const override {
-        const int64_t groups = m_shape.groups();
-        const Result<std::vector<float>> stored = int4::readScales(m_parts.scales, first, count, 0, groups);
-        if (!stored) return stored.error();
-        std::copy(stored->begin(), stored->end(), scales);
+    void decodeCodes(const int4::Stored& stored, const RowRange& rows, uint8_t* blocks) const override {
+        const uint8_t* codes =
+            stored.codes + static_cast<uint64_t>(rows.first - stored.rows.first) * codeBytes();
+        for (int64_t row = 0; row < rows.count; ++row, codes += codeBytes(), blocks += m_shape.rowBytes())
+            placeCodes(codes, 0, m_shape.columns, blocks);
+    }
+
+    Result<void> decodeGroups(const int4::Stored& stored, const RowRange& rows, float* scales,
+                              float* zeros) const override {
+        const int64_t groups = m_shape.groups(), first = rows.first - stored.rows.first;
+        dequantizeRow(
+            int4::scaleType(m_parts.scales),
+            stored.scales + static_cast<uint64_t>(first * groups) * int4::scaleBytes(m_parts.scales),
+            rows.count * groups, scales);
         if (m_parts.zeros.bytes == 0) {
-            std::fill_n(zeros, count * groups, kSymmetricZero);
+            std::fill_n(zeros, rows.count * groups, kSymmetricZero);
             return {};
         }
-        const int64_t firstWord = first / 8, words = (first + count - 1) / 8 - firstWord + 1;
-        const Result<std::vector<uint32_t>> packed =
-            int4::readWords(m_parts.zeros, firstWord, words, 0, groups);  // [words, groups]
-        if (!packed) return packed.error();
-        for (int64_t row = first; row < first + count; ++row) {
-            const uint32_t* word = packed->data() + (row / 8 - firstWord) * groups;
-            for (int64_t group = 0; group < groups; ++group)
-                *zeros++ = static_cast<float>(word[group] >> (row % 8 * 4) & 15);
+        for (int64_t row = rows.first; row < rows.end(); ++row) {
+            const uint8_t* word = stored.zeros + (row / 8 - stored.rows.first / 8) * groups * 4;
+            for (int64_t group = 0; group < groups; ++group, word += 4)
+                *zeros++ = static_cast<float>(readU32(word) >> (row % 8 * 4) & 15);
         }
         return {};
     }
+
+  private:
+    uint64_t codeBytes() const { return m_parts.codes.shape[1] * 4; }
 };
 
 }  // namespace

@@ -33,10 +33,24 @@ class DataFile {
     /// opened.
     /// @param field  for the message: what was being read, "tensor x"
     Result<void> read(uint64_t position, uint64_t count, std::byte* out, const std::string& field) const;
+    static constexpr uint64_t kPage = 4096;
+    /// Bytes of the whole pages that hold [position, position + count).
+    static constexpr uint64_t pageBytes(uint64_t position, uint64_t count) {
+        return count == 0 ? 0 : (position % kPage + count + kPage - 1) / kPage * kPage;
+    }
+    /// The same as read() for what is needed once: past the kernel's cache where the file is not in it, else
+    /// dropping what was in it.
+    /// @param pages  aligned to kPage, takes pageBytes(); position goes to pages + position % kPage, and what
+    ///               lies around may be overwritten
+    Result<void> readPages(uint64_t position, uint64_t count, std::byte* pages,
+                           const std::string& field) const;
     /// Tells the kernel that the file's pages are not needed any more.
     void dropPageCache() const;
 
   private:
+    /// Reads whole pages past the kernel's cache; false if they are in it, or where the file system cannot.
+    bool readDirect(uint64_t position, uint64_t count, std::byte* pages) const;
+    bool isCached(uint64_t position, uint64_t bytes) const;
     static Result<std::shared_ptr<DataFile>> openFile(const std::filesystem::path& path,
                                                       const char* expected);
     DataFile(std::filesystem::path path, int file, uint64_t bytes)
@@ -44,6 +58,7 @@ class DataFile {
 
     std::filesystem::path m_path;
     int m_file;
+    int m_direct = -1;  // the same file, opened with O_DIRECT
     uint64_t m_bytes;
 };
 

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "inference/model/row_source.h"
 #include "inference/model/safetensors.h"
@@ -43,39 +42,84 @@ std::shared_ptr<const RowSource> awqGemvFastRows(Int4Parts parts, Int4Shape shap
 /// K/g].
 std::shared_ptr<const RowSource> compressedTensorsRows(Int4Parts parts, Int4Shape shape);
 
+namespace int4 {
+
+constexpr int kCodesBegin = 8;  ///< of a block, behind f32 scale and f32 zero
+
+/// What rows need of a stored matrix: bytes [firstByte, firstByte + bytes) of each of its rows [first, first
+/// + count), one after the other.
+struct Slice {
+    int64_t first = 0, count = 0;
+    uint64_t firstByte = 0, bytes = 0;
+
+    uint64_t size() const { return static_cast<uint64_t>(count) * bytes; }
+};
+
+struct Slices {
+    Slice codes, scales, zeros;
+};
+
+struct Place {
+    uint64_t begin = 0, end = 0;
+};
+
+/// The bytes of the slices for `rows`; they need not be aligned.
+struct Stored {
+    RowRange rows;
+    const uint8_t *codes, *scales, *zeros;
+};
+
+}  // namespace int4
+
 /// What the layouts share: blocks are put together from codes, scales and zeros, and scales are checked.
-/// Takes no more memory than the rows that are asked for.
+/// Takes about as much memory as the rows that are asked for.
 class Int4Rows : public RowSource {
   public:
     Int4Rows(Int4Parts parts, Int4Shape shape) : m_parts(std::move(parts)), m_shape(shape) {}
     Result<void> read(int64_t first, int64_t count, std::byte* out) const final;
+    uint64_t fetchedBytes(const RowRange& range) const final;
+    Result<void> fetch(const RowRange& range, std::byte* out) const final;
+    Result<const std::byte*> decode(const RowRange& fetched, const std::byte* bytes, const RowRange& range,
+                                    std::byte* out) const final;
 
   protected:
-    /// Writes the codes of rows [first, first + count) into blocks that are zero.
-    virtual Result<void> readCodes(int64_t first, int64_t count, uint8_t* blocks) const = 0;
-    /// Fills scales and zeros, [count, groups] each.
-    virtual Result<void> readGroups(int64_t first, int64_t count, float* scales, float* zeros) const = 0;
+    virtual int4::Slices slices(const RowRange& rows) const = 0;
+    /// Writes all codes of `rows` into their blocks.
+    virtual void decodeCodes(const int4::Stored& stored, const RowRange& rows, uint8_t* blocks) const = 0;
+    /// Fills scales and zeros, [rows, groups] each.
+    virtual Result<void> decodeGroups(const int4::Stored& stored, const RowRange& rows, float* scales,
+                                      float* zeros) const = 0;
+
+    /// Puts codes that lie in the order of the inputs, two a byte, low halves first, into the blocks of a
+    /// row.
+    /// @param firstInput, count  even
+    void placeCodes(const uint8_t* codes, int64_t firstInput, int64_t count, uint8_t* row) const;
 
     Int4Parts m_parts;
     Int4Shape m_shape;
+
+  private:
+    struct Places {
+        int4::Place codes, scales, zeros;
+    };
+    Places places(const int4::Slices& wanted) const;
+    Result<void> fetch(const RowRange& range, bool once, std::byte* out) const;
 };
 
 /// The pieces that the layouts are read with.
 namespace int4 {
 
-/// Bytes [firstByte, firstByte + bytes) of each of a stored matrix' rows [first, first + count), one after
-/// the other. One read where that is the whole width.
-Result<void> readSlices(const StoredTensor& matrix, int64_t first, int64_t count, uint64_t firstByte,
-                        uint64_t bytes, void* out);
-/// Scales of F16, BF16 or F32 as fp32.
-Result<std::vector<float>> readScales(const StoredTensor& matrix, int64_t first, int64_t count,
-                                      int64_t firstColumn, int64_t columns);
-/// Whole rows of little-endian 32-bit words.
-Result<std::vector<uint32_t>> readWords(const StoredTensor& matrix, int64_t first, int64_t count,
-                                        int64_t firstColumn, int64_t columns);
-/// Rows of codes that lie in the order of the inputs, low halves first, as blocks hold them too.
-Result<void> readSequentialCodes(const StoredTensor& codes, const Int4Shape& shape, int64_t first,
-                                 int64_t count, uint8_t* blocks);
+/// Where a slice lies among others that are fetched: in whole pages from `from`, which is one's begin, on.
+Place placeOf(const StoredTensor& matrix, const Slice& slice, uint64_t from);
+/// Reads a slice to its place behind `bytes`: with one call if it is as wide as the matrix, else line by
+/// line.
+/// @param once  whether to read as RowSource::fetch() does
+Result<void> readSlice(const StoredTensor& matrix, const Slice& slice, const Place& place, bool once,
+                       std::byte* bytes);
+/// Of F32, BF16 or F16.
+TensorType scaleType(const StoredTensor& matrix);
+/// Bytes of an element of those.
+uint64_t scaleBytes(const StoredTensor& matrix);
 /// "tensor x", field of an error about a part.
 Error partError(const StoredTensor& part, std::string found, std::string expected);
 

@@ -10,7 +10,7 @@
 namespace edgechat::inference {
 
 /// Puts rows {f32 scale; i8 codes[K]} together and refuses a scale that is not a finite number above zero.
-/// Takes no more memory than the scales of the rows that are asked for.
+/// Takes about as much memory as the rows that are asked for.
 /// @param codes   I8 [N, K], as checked
 /// @param scales  F32, F16 or BF16 [N, 1] or [N], as checked
 std::shared_ptr<const RowSource> int8Rows(StoredTensor codes, StoredTensor scales);

@@ -4,22 +4,50 @@
 
 namespace edgechat::inference {
 
+Result<const std::byte*> RowSource::decode(const RowRange&, const std::byte*, const RowRange& range,
+                                           std::byte* out) const {
+    if (Result<void> done = read(range.first, range.count, out); !done) return done.error();
+    return static_cast<const std::byte*>(out);
+}
+
 Result<void> FileRows::read(int64_t first, int64_t count, std::byte* out) const {
-    return m_file->read(m_offset + static_cast<uint64_t>(first) * m_rowBytes,
-                        static_cast<uint64_t>(count) * m_rowBytes, out, "tensor " + m_name);
+    return m_file->read(position(first), static_cast<uint64_t>(count) * m_rowBytes, out, "tensor " + m_name);
+}
+
+uint64_t FileRows::fetchedBytes(const RowRange& range) const {
+    return DataFile::pageBytes(position(range.first), static_cast<uint64_t>(range.count) * m_rowBytes);
+}
+
+Result<void> FileRows::fetch(const RowRange& range, std::byte* out) const {
+    return m_file->readPages(position(range.first), static_cast<uint64_t>(range.count) * m_rowBytes, out,
+                             "tensor " + m_name);
+}
+
+Result<const std::byte*> FileRows::decode(const RowRange& fetched, const std::byte* bytes,
+                                          const RowRange& range, std::byte*) const {
+    return bytes + position(fetched.first) % DataFile::kPage + position(range.first) -
+           position(fetched.first);
+}
+
+RowRange PatternRows::firstRun(const RowRange& range) const {
+    const int64_t inRun = range.first % m_pattern.run;
+    return {m_pattern.first + range.first / m_pattern.run * m_pattern.stride + inRun,
+            std::min(range.count, m_pattern.run - inRun)};
 }
 
 Result<void> PatternRows::read(int64_t first, int64_t count, std::byte* out) const {
     while (count > 0) {
-        const int64_t inRun = first % m_pattern.run;
-        const int64_t rows = std::min(count, m_pattern.run - inRun);
-        const int64_t from = m_pattern.first + first / m_pattern.run * m_pattern.stride + inRun;
-        if (Result<void> read = m_whole->read(from, rows, out); !read) return read;
-        out += static_cast<uint64_t>(rows) * m_rowBytes;
-        first += rows;
-        count -= rows;
+        const RowRange run = firstRun({first, count});
+        if (Result<void> read = m_whole->read(run.first, run.count, out); !read) return read;
+        out += static_cast<uint64_t>(run.count) * m_rowBytes;
+        first += run.count;
+        count -= run.count;
     }
     return {};
+}
+
+RowSource::Run PatternRows::origin(const RowRange& range) const {
+    return m_whole->origin(firstRun(range));
 }
 
 Result<void> RowOfRows::read(int64_t first, int64_t count, std::byte* out) const {

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstddef>
+#include <cstring>
 
 #include "inference/model/ggml_blocks.h"
 #include "inference/model/little_endian.h"
@@ -151,37 +152,48 @@ bool finiteBlocks(TensorType type, const void* blocks, int64_t count, int groupS
     }
 }
 
+// The conversions have no branches, so that loops over them become vectors. A choice is made of masks,
+// because compilers turn ?: around a sum of floats into a branch.
+inline uint32_t choose(bool first, uint32_t a, uint32_t b) {
+    const uint32_t mask = 0u - static_cast<uint32_t>(first);
+    return (a & mask) | (b & ~mask);
+}
+
 float halfToFloat(uint16_t bits) {
     const uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16;
-    const uint32_t exponent = (bits >> 10) & 31;
-    const uint32_t fraction = bits & 0x3ff;
-    if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000 | (fraction << 13));
-    if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (fraction << 13));
-    // Zero or subnormal: fraction * 2^-24, which is exact in fp32.
-    const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
-    return sign ? -magnitude : magnitude;
+    const uint32_t magnitude = bits & 0x7fff;
+    const uint32_t rebased = (magnitude << 13) + (112u << 23);
+    // Infinities and NaNs keep the largest exponent.
+    const uint32_t normal = rebased + choose(magnitude >= 0x7c00, 112u << 23, 0);
+    // Zero or subnormal, fraction * 2^-24: as the fraction of a number that begins with 2^-14.
+    constexpr uint32_t kSmallestNormal = 113u << 23;
+    const float small =
+        std::bit_cast<float>((magnitude << 13) + kSmallestNormal) - std::bit_cast<float>(kSmallestNormal);
+    return std::bit_cast<float>(sign | choose(magnitude < 0x400, std::bit_cast<uint32_t>(small), normal));
 }
 
 uint16_t floatToHalf(float value) {
     const uint32_t bits = std::bit_cast<uint32_t>(value);
-    const auto sign = static_cast<uint16_t>((bits >> 16) & 0x8000);
+    const uint32_t sign = bits >> 16 & 0x8000;
     const uint32_t magnitude = bits & 0x7fffffff;
-    if (magnitude > 0x7f800000) {  // NaN: keep the top payload bits and make it quiet
-        return static_cast<uint16_t>(sign | 0x7e00 | ((magnitude >> 13) & 0x3ff));
-    }
+    // A normal half: 13 bits of the fraction go; a carry may move into the exponent.
+    const uint32_t rebased = magnitude - (112u << 23);
+    const uint32_t normal = (rebased + 0xfff + (rebased >> 13 & 1)) >> 13;
+    // A subnormal one, a count of 2^-24: what the fraction of a half is counted in.
+    const uint32_t small = std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - (126u << 23);
+    // A NaN keeps the top of its payload and is made quiet.
+    const uint32_t special = choose(magnitude > 0x7f800000, 0x7e00 | (magnitude >> 13 & 0x3ff), 0x7c00);
     // 65520 is half way between the largest half and the next power of two, and rounds up to infinity.
-    if (magnitude >= 0x477ff000) return static_cast<uint16_t>(sign | 0x7c00);
-    if (magnitude >= 0x38800000) {  // normal half: drop 13 fraction bits; a carry may move into the exponent
-        const uint32_t rebased = magnitude - (112u << 23);
-        return static_cast<uint16_t>(sign | ((rebased + 0xfff + ((rebased >> 13) & 1)) >> 13));
+    const uint32_t half =
+        choose(magnitude >= 0x477ff000, special, choose(magnitude >= 0x38800000, normal, small));
+    return static_cast<uint16_t>(sign | half);
+}
+
+void floatsToHalves(const float* values, int64_t count, uint8_t* out) {
+    for (int64_t i = 0; i < count; ++i) {
+        const uint16_t half = floatToHalf(values[i]);
+        std::memcpy(out + 2 * i, &half, sizeof half);
     }
-    // Subnormal half: a count of 2^-24 units. Below half a unit (2^-25) everything rounds to zero.
-    if (magnitude < 0x33000000) return sign;
-    const uint32_t shift = 126 - (magnitude >> 23);  // 14..24
-    const uint32_t significand = (magnitude & 0x7fffff) | 0x800000;
-    const uint32_t half = 1u << (shift - 1);
-    const uint32_t rounded = (significand + half - 1 + ((significand >> shift) & 1)) >> shift;
-    return static_cast<uint16_t>(sign | rounded);
 }
 
 }  // namespace edgechat::inference

@@ -71,5 +71,7 @@ bool finiteBlocks(TensorType type, const void* blocks, int64_t count, int groupS
 
 float halfToFloat(uint16_t bits);
 uint16_t floatToHalf(float value);  ///< round to nearest even
+/// @param out  takes 2 * count bytes
+void floatsToHalves(const float* values, int64_t count, uint8_t* out);
 
 }  // namespace edgechat::inference

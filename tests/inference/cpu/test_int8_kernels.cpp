@@ -6,7 +6,7 @@
 #include <cstring>
 #include <limits>
 
-#include "inference/cpu/aligned_buffer.h"
+#include "inference/aligned_buffer.h"
 #include "inference/cpu/kernels.h"
 #include "inference/cpu/matmul_kernels.h"
 #include "inference/cpu/simd_portable.h"

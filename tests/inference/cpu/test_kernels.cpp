@@ -5,7 +5,7 @@
 #include <cstring>
 #include <numeric>
 
-#include "inference/cpu/aligned_buffer.h"
+#include "inference/aligned_buffer.h"
 #include "inference/cpu/kernels.h"
 #include "inference/cpu/kv_cache.h"
 #include "tests/data/memory_checkpoint.h"

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <string>
 #include <vector>
 
 #include "inference/cpu/thread_pool.h"
@@ -24,6 +25,22 @@ TEST(ThreadPool, runsEveryChunkOfEveryLoopOnce) {
             for (const std::atomic<int>& count : runs) ASSERT_EQ(count.load(), 1);
         }
     }
+}
+
+TEST(ThreadPool, tellsOfTheFirstChunkThatFailed) {
+    ThreadPool pool(3);
+    for (const int firstBad : {0, 3, 19}) {
+        std::atomic<int> runs{0};
+        const Result<void> done = pool.tryParallelFor(20, [&](int chunk, int) -> Result<void> {
+            runs.fetch_add(1);
+            if (chunk < firstBad) return {};
+            return Error{ErrorCode::badInput, std::to_string(chunk), "", "", "", ""};
+        });
+        ASSERT_FALSE(done);
+        EXPECT_EQ(done.error().what, std::to_string(firstBad));
+        EXPECT_EQ(runs.load(), 20);
+    }
+    EXPECT_TRUE(pool.tryParallelFor(20, [](int, int) -> Result<void> { return {}; }));
 }
 
 TEST(ThreadPool, writesOfALoopAreSeenAfterIt) {

@@ -2,7 +2,10 @@
 // matrix, whatever rows are asked for.
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "inference/model/checkpoint.h"
+#include "inference/model/int4_rows.h"
 #include "tests/data/hf_folder.h"
 #include "tests/data/test_files.h"
 
@@ -133,6 +136,58 @@ TEST(AwqGemm, nibbleOrderOfTheReference) {
         ASSERT_TRUE((*checkpoint)->readRows(query, n, 1, row.data()));
         EXPECT_EQ(static_cast<int>(row[8]), (n % 8) * 17) << "output " << n;
     }
+}
+
+// More outputs than a cache line of words has, not a whole number of lines, and inputs that end in the middle
+// of what is transposed at once. The words are filled one code after the other.
+TEST(AwqGemm, linesAndBandsThatAreNotFull) {
+    constexpr int kRows = 264, kColumns = 160, kGroupSize = 32;
+    const auto code = [](int n, int k) { return static_cast<uint32_t>((n * 7 + k * 5 + n * k) % 16); };
+    const auto zero = [](int n, int group) { return static_cast<uint32_t>((n + 3 * group) % 16); };
+    constexpr int kOutputOfNibble[] = {0, 2, 4, 6, 1, 3, 5, 7};
+    const auto words = [&](int lines, const auto& value) {
+        std::string bytes;
+        for (int line = 0; line < lines; ++line) {
+            for (int first = 0; first < kRows; first += 8) {
+                uint32_t word = 0;
+                for (int nibble = 0; nibble < 8; ++nibble)
+                    word |= value(first + kOutputOfNibble[nibble], line) << (4 * nibble);
+                bytes += littleEndian(word);
+            }
+        }
+        return bytes;
+    };
+    const std::string codes = words(kColumns, code), zeros = words(kColumns / kGroupSize, zero);
+    std::string scales;
+    for (int i = 0; i < kColumns / kGroupSize * kRows; ++i) scales += halfBytes(0.5f);
+    const TemporaryFile stored(codes + zeros + scales);
+    const auto file = DataFile::open(stored.path(), "weights");
+    ASSERT_TRUE(file);
+    const auto part = [&](const char* type, uint64_t lines, uint64_t width, uint64_t offset, uint64_t bytes) {
+        return StoredTensor{"t", type, {lines, width}, offset, bytes, *file};
+    };
+    const auto source =
+        awqGemmRows({part("I32", kColumns, kRows / 8, 0, codes.size()),
+                     part("F16", kColumns / kGroupSize, kRows, codes.size() + zeros.size(), scales.size()),
+                     part("I32", kColumns / kGroupSize, kRows / 8, codes.size(), zeros.size())},
+                    {kRows, kColumns, kGroupSize});
+    constexpr int kBlock = 8 + kGroupSize / 2, kRowBytes = kColumns / kGroupSize * kBlock;
+    std::vector<uint8_t> rows(kRows * kRowBytes);
+    ASSERT_TRUE(source->read(0, kRows, reinterpret_cast<std::byte*>(rows.data())));
+    for (int n = 0; n < kRows; ++n) {
+        for (int k = 0; k < kColumns; ++k) {
+            const uint8_t* block = rows.data() + n * kRowBytes + k / kGroupSize * kBlock;
+            float written;
+            std::memcpy(&written, block + 4, sizeof written);
+            ASSERT_EQ(block[8 + k % kGroupSize / 2] >> (k % 2 * 4) & 15, static_cast<int>(code(n, k)))
+                << "output " << n << " input " << k;
+            ASSERT_EQ(written, static_cast<float>(zero(n, k / kGroupSize))) << "output " << n;
+        }
+    }
+    // The same from rows in the middle of words and lines.
+    std::vector<uint8_t> some(150 * kRowBytes);
+    ASSERT_TRUE(source->read(101, 150, reinterpret_cast<std::byte*>(some.data())));
+    EXPECT_EQ(some, std::vector<uint8_t>(rows.begin() + 101 * kRowBytes, rows.begin() + 251 * kRowBytes));
 }
 
 TEST(Int4Falcon, fusedMatrixIsSplitAndTheActivationScaleFound) {

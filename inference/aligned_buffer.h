@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <utility>
 
-namespace edgechat::inference::cpu {
+namespace edgechat::inference {
 
 class AlignedBuffer {
   public:
@@ -44,4 +44,4 @@ class AlignedBuffer {
     size_t m_bytes = 0;
 };
 
-}  // namespace edgechat::inference::cpu
+}  // namespace edgechat::inference
