@@ -52,11 +52,12 @@ constexpr int kMergeBytes = kAttentionWarps / 2 * kWarp * 4 * kHandedFloats<Head
 static_assert(kMergeBytes<64> >= (kMostKeyPieces * kAttentionRows + 1) * 4,
               "the pieces' weights fit as well");
 
-/// Whether warps with rows of their own keep their maxima and sums in shared memory, and its bytes.
+/// Whether warps with rows of their own keep their maxima, sums and first row in shared memory, and its
+/// bytes.
 template <int HeadSize, int RowTiles>
 constexpr bool kParked = (HeadSize * RowTiles > 128);
 template <int HeadSize, int RowTiles>
-constexpr int kParkedBytes = kParked<HeadSize, RowTiles> ? kAttentionThreads * 4 * RowTiles * 4 : 0;
+constexpr int kParkedBytes = kParked<HeadSize, RowTiles> ? kAttentionThreads*(4 * RowTiles + 1) * 4 : 0;
 
 /// Blocks of an SM, by the registers that the outputs and queries of a lane take. For Hopper the compiler
 /// needs a few more of them.
@@ -262,7 +263,12 @@ EDGECHAT_DEVICE void maskScores(const AttentionLaunch& launch, const WarpRows<He
 }
 
 /// Between two runs of keys a warp without registers to spare keeps its maxima and sums in shared memory,
-/// each lane its own.
+/// each lane its own, and all the time its first row, which few runs need.
+template <int HeadSize, int RowTiles>
+EDGECHAT_DEVICE void parkFirstRow(const WarpRows<HeadSize, RowTiles>& rows) {
+    reinterpret_cast<int*>(sharedMemory())[4 * RowTiles * kAttentionThreads + threadIndex()] = rows.firstRow;
+}
+
 template <int HeadSize, int RowTiles>
 EDGECHAT_DEVICE void park(const WarpRows<HeadSize, RowTiles>& rows) {
     float* parked = reinterpret_cast<float*>(sharedMemory()) + threadIndex();
@@ -272,6 +278,12 @@ EDGECHAT_DEVICE void park(const WarpRows<HeadSize, RowTiles>& rows) {
         parked[(2 * i + 1) * kAttentionThreads] = rows.sum[i / 2][i % 2];
     }
     warpBarrier();  // keeps the compiler from keeping them in registers all the same
+}
+
+template <int HeadSize, int RowTiles>
+EDGECHAT_DEVICE void unparkFirstRow(WarpRows<HeadSize, RowTiles>& rows) {
+    rows.firstRow =
+        reinterpret_cast<const int*>(sharedMemory())[4 * RowTiles * kAttentionThreads + threadIndex()];
 }
 
 template <int HeadSize, int RowTiles>
@@ -397,6 +409,7 @@ EDGECHAT_DEVICE void attendKeys(const AttentionLaunch& launch, WarpRows<HeadSize
     }
 
     if (position < range.allFrom || position + Keys > range.allBefore || launch.arguments.biases != nullptr) {
+        if constexpr (Parked) unparkFirstRow(rows);
         maskScores<HeadSize, RowTiles, Keys>(launch, rows, range, position, scores);
     }
     if constexpr (Parked) unpark(rows);
@@ -459,13 +472,19 @@ EDGECHAT_DEVICE void attendRange(const AttentionLaunch& launch, WarpRows<HeadSiz
                                  const KeyRange& range, int position, int stop) {
     const int capacity = launch.arguments.cache.capacity;
     int slot = position % capacity;
-    if constexpr (Parked) park(rows);
+    if constexpr (Parked) {
+        parkFirstRow(rows);
+        park(rows);
+    }
     for (; position < stop; position += Stride) {
         attendKeys<HeadSize, Int8, RowTiles, Keys, EarlyValues, Parked>(launch, rows, range, position, slot);
         slot += Stride;
         if (slot >= capacity) slot -= capacity;
     }
-    if constexpr (Parked) unpark(rows);
+    if constexpr (Parked) {
+        unparkFirstRow(rows);
+        unpark(rows);
+    }
     EDGECHAT_UNROLL
     for (int tile = 0; tile < RowTiles; ++tile) {
         EDGECHAT_UNROLL
@@ -697,7 +716,7 @@ attentionFewRowsKernel(EDGECHAT_ARGUMENT AttentionLaunch launch) {
 /// Heads of 256 elements have no registers for it.
 ///
 /// Budget at 64, 128, 256 elements a head times row tiles: 128, 168, 255 registers (Hopper: 168, 255, 255);
-/// 0, 0, 4 KiB of shared memory.
+/// 0, 0, 4.5 KiB of shared memory.
 template <int HeadSize, bool Int8, int RowTiles>
 EDGECHAT_KERNEL(kAttentionThreads, attentionBlocks(HeadSize, RowTiles))
 attentionManyRowsKernel(EDGECHAT_ARGUMENT AttentionLaunch launch) {

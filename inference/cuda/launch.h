@@ -30,7 +30,8 @@ void launch(Runtime& runtime, void (*kernel)(Arguments), Grid grid, int threads,
         arguments);
 #else
     static_cast<void>(runtime.stream());  // as above: there are runtimes that time what is started
-    host::run({grid.x, grid.y, grid.z}, threads, shared, [&] { kernel(arguments); });
+    host::run(reinterpret_cast<const void*>(kernel), {grid.x, grid.y, grid.z}, threads, shared,
+              [&] { kernel(arguments); });
 #endif
 }
 

@@ -55,7 +55,7 @@ std::string verdict(const ordered_json& target) {
     return target.at("met").get<bool>() ? "met" : "MISSED";
 }
 
-/// "0.8 or more" of a target, as it is written for people: a share in percent, a count as it is.
+/// "at least 80 %" of a share, "at most 7" of a count.
 std::string aim(const ordered_json& target) {
     if (target.contains("at_most")) return format("at most %.0f", number(target, "at_most"));
     return format("at least %.0f %%", 100 * number(target, "at_least"));
@@ -79,9 +79,8 @@ void addTable(std::string& out, const char* heads, const char* alignment) {
 
 void addModels(std::string& out, const ordered_json& models) {
     addTable(out,
-             "| model | weights, GB | decode, tok/s | least to most | GB/s | of bandwidth | prefill, tok/s | "
-             "least to "
-             "most | of dense fp16 | launches a token | a layer | load, s |",
+             "| model | weights, GB | decode, tok/s | least to most | GB/s | of bandwidth | prefill, tok/s "
+             "| least to most | of dense fp16 | launches a token | a layer | load, s |",
              "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
     for (const ordered_json& model : models) {
         if (model.contains("error")) {

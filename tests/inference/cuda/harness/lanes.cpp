@@ -12,6 +12,7 @@
 #include "inference/cuda/host_lanes.h"
 #include "inference/cuda/host_launch.h"
 #include "tests/inference/cuda/harness/fiber.h"
+#include "tests/inference/cuda/harness/kernel_budgets.h"
 
 namespace edgechat::testing {
 namespace {
@@ -49,11 +50,16 @@ struct Warp {
 
 class Block {
   public:
-    void run(std::array<int, 3> grid, int threads, size_t shared, const std::function<void()>& body) {
+    void run(const void* kernel, std::array<int, 3> grid, int threads, size_t shared,
+             const std::function<void()>& body) {
         if (m_current != nullptr) fail("a kernel started a kernel");
         if (threads < 1 || threads > 1024 || threads % kWarp != 0)
             fail("a block of " + std::to_string(threads) + " threads");
         if (shared > size_t{48} << 10) fail(std::to_string(shared) + " bytes of shared memory");
+        if (const KernelBudget& budget = budgetOf(kernel); shared > budget.sharedBytes) {
+            fail(budget.name + " gets " + std::to_string(shared) +
+                 " bytes of shared memory, budgets.json has " + std::to_string(budget.sharedBytes));
+        }
         for (const int blocks : grid) {
             if (blocks < 1) fail("a grid without blocks");
         }
@@ -236,8 +242,9 @@ void copyAsyncWait(int newest) {
     }
 }
 
-void run(std::array<int, 3> grid, int threads, size_t shared, const std::function<void()>& thread) {
-    theBlock().run(grid, threads, shared, thread);
+void run(const void* kernel, std::array<int, 3> grid, int threads, size_t shared,
+         const std::function<void()>& thread) {
+    theBlock().run(kernel, grid, threads, shared, thread);
 }
 
 }  // namespace edgechat::inference::cuda::host

@@ -11,8 +11,9 @@ NAMESPACES = re.compile(r"\(anonymous namespace\)::|\b(?:\w+::)+")
 
 
 def load():
-    """{beginning of a kernel's name: its budget}"""
-    return json.loads((pathlib.Path(__file__).parent / "budgets.json").read_text(encoding="utf-8"))["kernels"]
+    """{beginning of a kernel's name: its budget}, those of architectures under "sm_<number>"."""
+    budgets = json.loads((pathlib.Path(__file__).parent / "budgets.json").read_text(encoding="utf-8"))
+    return {prefix: {**budgets["architectures"], **budget} for prefix, budget in budgets["kernels"].items()}
 
 
 def demangled(names):
@@ -77,7 +78,7 @@ def check_kernel(name, architecture, use, code, kernels):
                                ("shared", "static shared memory")) if use[key] > budget.get(key, 0)]
     if use["registers"] > budget["registers"]:
         wrong.append(f"{use['registers']} registers, the budget of {prefix} is {budget['registers']}")
-    if "instructionsPerWeight" in budget:
+    if budget.get("instructionsPerWeight"):
         most = budget["instructionsPerWeight"]
         measured = instructions_per_weight(code, architecture, budget)
         if measured is None:

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Compiles the device code of every kernel for sm_87 with the NVRTC of CUDA 12.6, the compiler of a Jetson with JetPack 6,
-which PyPI has and which needs no GPU; and holds what comes out to budgets.json, as ptxas_budget_test.py does with nvcc.
+"""Compiles the device code of every kernel for sm_87 with the NVRTC of a CUDA 12, which PyPI has and which needs no GPU;
+and holds what comes out to budgets.json, as ptxas_budget_test.py does with nvcc.
 
-    nvrtc12_test.py SOURCE_FOLDER [CACHE_FOLDER]
+    nvrtc12_test.py SOURCE_FOLDER RELEASE [CACHE_FOLDER]
+
+RELEASE is 12.2, the oldest that is promised, or 12.6, a Jetson's with JetPack 6.
 
 NVRTC has no headers of a host compiler, and launches are host code. The program that it gets is a .cu file as it is, on
 top of stand-ins for launch.h, runtime.h and the standard headers (STAND_INS). Its host functions are compiled as device
@@ -23,7 +25,8 @@ import zipfile
 import budget
 import sass
 
-WHEELS = {"nvidia-cuda-nvrtc-cu12": "12.6.85", "nvidia-cuda-runtime-cu12": "12.6.77"}
+# Versions of nvidia-cuda-nvrtc-cu12 and, for its headers, nvidia-cuda-runtime-cu12.
+RELEASES = {"12.2": ("12.2.140", "12.2.140"), "12.6": ("12.6.85", "12.6.77")}
 ARCHITECTURE = 87
 OPTIONS = ["--std=c++17", "--device-as-default-execution-space", "--ptxas-options=-v",
            f"--gpu-architecture=sm_{ARCHITECTURE}"]
@@ -82,9 +85,10 @@ class Unreachable(Exception):
     pass
 
 
-def fetch(cache):
+def fetch(cache, release):
     """The folder of the unpacked wheels, downloaded if it is not there yet."""
-    folder = cache / "-".join(["nvrtc", *WHEELS.values()])
+    compiler, headers = RELEASES[release]
+    folder = cache / f"nvrtc-{compiler}-{headers}"
     if folder.is_dir():
         return folder / "nvidia"
     cache.mkdir(parents=True, exist_ok=True)
@@ -92,7 +96,7 @@ def fetch(cache):
     try:
         command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps",
                    "--only-binary=:all:", "--no-cache-dir", "--dest", str(work),
-                   *(f"{name}=={version}" for name, version in WHEELS.items())]
+                   f"nvidia-cuda-nvrtc-cu12=={compiler}", f"nvidia-cuda-runtime-cu12=={headers}"]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             raise Unreachable((done.stderr.strip().splitlines() or ["pip failed"])[-1])
@@ -152,19 +156,21 @@ class Compiler:
 
 
 def main():
-    root = pathlib.Path(sys.argv[1]).resolve()
+    root, release = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2]
     user = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-    cache = pathlib.Path(sys.argv[2]).resolve() if len(sys.argv) > 2 else user / "edgechat"
+    cache = pathlib.Path(sys.argv[3]).resolve() if len(sys.argv) > 3 else user / "edgechat"
     try:
-        compiler = Compiler(fetch(cache))
+        compiler = Compiler(fetch(cache, release))
     except (Unreachable, OSError) as problem:
-        print(f"skipped: no NVRTC of CUDA 12.6: {problem}")
+        print(f"skipped: no NVRTC of CUDA {release}: {problem}")
         return 77
     folder, kernels = root / "inference/cuda", budget.load()
     # Kernels by how they are declared; each has to be in the machine code of some file.
     declared = {name for file in [*folder.glob("*.cu"), *folder.glob("*.cuh")]
                 for name in re.findall(r"(\w+)\(EDGECHAT_ARGUMENT", file.read_text(encoding="utf-8"))}
     failures, compiled = [] if declared else [f"no kernels in {folder}"], set()
+    if compiler.version != release:
+        failures.append(f"the NVRTC of {release} says that it is of {compiler.version}")
     for source in sorted(folder.glob("*.cu")):
         code, said = compiler.cubin(str(source), source.read_text(encoding="utf-8"), root)
         notes = [line for line in said.splitlines() if not line.startswith("ptxas") and line.strip()]
