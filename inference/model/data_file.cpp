@@ -94,8 +94,7 @@ Result<void> DataFile::readPages(uint64_t position, uint64_t count, std::byte* p
         const uint64_t next = std::min(end, position - before + kMostAtOnce);
         if (!readDirect(position, next - position, pages)) {
             if (Result<void> got = read(position, next - position, pages + before, field); !got) return got;
-            posix_fadvise(m_file, static_cast<off_t>(position - before),
-                          static_cast<off_t>(next - position + before), POSIX_FADV_DONTNEED);
+            dropPageCache(position, next - position);
         }
         pages += kMostAtOnce;
         position = next;
@@ -130,6 +129,12 @@ bool DataFile::isCached(uint64_t position, uint64_t bytes) const {
 
 void DataFile::dropPageCache() const {
     posix_fadvise(m_file, 0, 0, POSIX_FADV_DONTNEED);
+}
+
+void DataFile::dropPageCache(uint64_t position, uint64_t count) const {
+    const uint64_t begin = position - position % kPage;
+    posix_fadvise(m_file, static_cast<off_t>(begin), static_cast<off_t>(position + count - begin),
+                  POSIX_FADV_DONTNEED);
 }
 
 }  // namespace edgechat::inference

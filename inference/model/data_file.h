@@ -46,6 +46,8 @@ class DataFile {
                            const std::string& field) const;
     /// Tells the kernel that the file's pages are not needed any more.
     void dropPageCache() const;
+    /// The same of the pages that begin in [position, position + count) and of the one in which that begins.
+    void dropPageCache(uint64_t position, uint64_t count) const;
 
   private:
     /// Reads whole pages past the kernel's cache; false if they are in it, or where the file system cannot.

@@ -142,6 +142,10 @@ Result<void> readSlice(const StoredTensor& matrix, const Slice& slice, const Pla
         if (Result<void> read = matrix.file->read(begin + row * width, slice.bytes, out, label); !read)
             return read;
     }
+    // Whoever needs a matrix in several slices takes them from the left to the right.
+    if (once && slice.firstByte + slice.bytes == width) {
+        matrix.file->dropPageCache(begin - slice.firstByte, static_cast<uint64_t>(slice.count) * width);
+    }
     return {};
 }
 

@@ -8,8 +8,6 @@ namespace edgechat::inference {
 namespace {
 
 constexpr uint64_t kReadAhead = uint64_t{16} << 20;  // bytes, or the largest part
-// What was read line by line stays in the kernel's cache until so many bytes have been read.
-constexpr uint64_t kDropAfter = uint64_t{1} << 30;
 
 }  // namespace
 
@@ -97,7 +95,7 @@ uint64_t RowStream::ringBytes() const {
 }
 
 void RowStream::readParts() {
-    uint64_t head = 0, sinceDrop = 0;
+    uint64_t head = 0;
     for (size_t i = 0; i < m_parts.size(); ++i) {
         Part& part = m_parts[i];
         if (head % m_ring.bytes() + part.bytes > m_ring.bytes())
@@ -114,12 +112,7 @@ void RowStream::readParts() {
         head += part.bytes;
         Result<void> read = part.source->fetch(part.rows, m_ring.data() + part.begin % m_ring.bytes());
         const bool failed = !read;
-        sinceDrop += part.bytes;
-        const bool last = i + 1 == m_parts.size();
-        if (last || (sinceDrop >= kDropAfter && m_parts[i + 1].source != part.source)) {
-            m_checkpoint.dropPageCache();
-            sinceDrop = 0;
-        }
+        if (i + 1 == m_parts.size()) m_checkpoint.dropPageCache();  // the headers, and parts of pages
         {
             const std::lock_guard lock(m_mutex);
             part.read = std::move(read);
