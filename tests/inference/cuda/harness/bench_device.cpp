@@ -1,21 +1,35 @@
 // tests/gpu/bench_device.h and cublas_yardstick.h where no GPU is, so that the benchmark's own arithmetic
 // runs in CI: a clock on which a microsecond passes between one mark and the next, memory of 100 GB/s, and
 // cuBLAS, which takes a millisecond for everything, or is absent where EDGECHAT_TEST_CUBLAS says so.
-#include "tests/gpu/bench_device.h"
+#include "tests/inference/cuda/harness/bench_device.h"
 
 #include <cstdlib>
 #include <string_view>
 
+#include "tests/gpu/bench_device.h"
 #include "tests/gpu/cublas_yardstick.h"
 
 namespace edgechat::gpu {
 
 using inference::cuda::Runtime;
 
+namespace {
+
+int heldStreams = 0;
+
+}  // namespace
+
+bool streamIsHeld() {
+    return heldStreams > 0;
+}
+
 struct StreamClock::Events {
     size_t marks = 0;
 };
-struct StreamClock::Gate {};
+struct StreamClock::Gate {
+    Gate() { ++heldStreams; }
+    ~Gate() { --heldStreams; }
+};
 
 StreamClock::StreamClock(Runtime& runtime) : m_runtime(runtime), m_events(new Events) {}
 StreamClock::~StreamClock() = default;
