@@ -6,10 +6,20 @@
 #include "app/format.h"
 #include "app/model_library.h"
 #include "app/model_problem.h"
-#include "inference/model/memory_plan.h"
 #include "models/paths.h"
 
 namespace edgechat::app {
+
+QVariantMap memoryFacts(const models::MemoryFit& fit) {
+    const auto bytes = [](uint64_t count) { return static_cast<double>(count); };
+    return {{QStringLiteral("weights"), bytes(fit.weights)},
+            {QStringLiteral("context"), bytes(fit.kv + fit.scratch)},
+            {QStringLiteral("runtime"), bytes(fit.runtime)},
+            {QStringLiteral("available"), bytes(fit.available)},
+            {QStringLiteral("inGpuMemory"), fit.inGpuMemory},
+            {QStringLiteral("gpuNeeded"), bytes(fit.gpuLack ? fit.gpuLack->needed : 0)},
+            {QStringLiteral("gpuFree"), bytes(fit.gpuLack ? fit.gpuLack->available : 0)}};
+}
 
 CatalogList::CatalogList(ModelLibrary& library, QObject* parent)
     : QAbstractListModel(parent), m_library(library) {
@@ -22,7 +32,7 @@ CatalogList::CatalogList(ModelLibrary& library, QObject* parent)
         recipe.groupSize = entry.groupSize;
         Result<models::PlannedModel> plan = models::planModel(entry.modelFiles(), entry.config, {}, recipe);
         if (plan) {
-            model.plan = std::move(*plan);
+            model.plan.emplace(std::move(*plan));
         } else {
             model.problem = modelProblem(plan.error(), entry.name).what;
         }
@@ -68,12 +78,8 @@ QVariant CatalogList::data(const QModelIndex& index, int role) const {
             return entry.badge;
         case ContextRole:
             return model.fit.context;
-        case WeightsBytesRole:
-            return bytes(model.fit.weights);
-        case ContextBytesRole:
-            return bytes(model.fit.kv + model.fit.scratch);
-        case RuntimeBytesRole:
-            return bytes(model.fit.runtime);
+        case MemoryRole:
+            return memoryFacts(model.fit);
         case FitsRole:
             return model.plan && model.fit.fits();
         case LargestContextRole:
@@ -83,7 +89,7 @@ QVariant CatalogList::data(const QModelIndex& index, int role) const {
         case DiskFitsRole:
             return model.disk.fits();
         case RateRole:
-            return model.fit.weights > 0 ? m_bandwidth / static_cast<double>(model.fit.weights) : 0.0;
+            return rate(model.fit);
         case ProblemRole:
             return model.problem;
         default:
@@ -104,9 +110,7 @@ QHash<int, QByteArray> CatalogList::roleNames() const {
             {GatedRole, "gated"},
             {BadgeRole, "badge"},
             {ContextRole, "context"},
-            {WeightsBytesRole, "weightsBytes"},
-            {ContextBytesRole, "contextBytes"},
-            {RuntimeBytesRole, "runtimeBytes"},
+            {MemoryRole, "memory"},
             {FitsRole, "fits"},
             {LargestContextRole, "largestContext"},
             {DiskNeededRole, "diskNeeded"},
@@ -131,17 +135,13 @@ void CatalogList::setOnlyFitting(bool only) {
 
 QVariantMap CatalogList::fitAt(const QString& id, int context) const {
     for (const Model& model : m_models) {
-        if (model.entry.id != id || !model.plan) continue;
-        const models::MemoryFit fit =
-            models::memoryFit(*model.plan, context, inference::KvKind::fp16, m_memory);
-        return {{QStringLiteral("contextBytes"), static_cast<double>(fit.kv + fit.scratch)},
-                {QStringLiteral("fits"), fit.fits()}};
+        if (model.entry.id == id && model.plan)
+            return memoryFacts(model.plan->at(context, inference::KvKind::fp16, m_memory));
     }
     return {};
 }
 
-void CatalogList::measure(uint64_t released) {
-    const uint64_t memory = inference::availableMemory() + released;
+void CatalogList::measure(const models::FreeMemory& memory) {
     const uint64_t disk = models::freeDiskBytes(models::modelsFolder());
     if (memory == m_memory && disk == m_disk) return;
     m_memory = memory;
@@ -151,24 +151,30 @@ void CatalogList::measure(uint64_t released) {
     if (m_onlyFitting) showWhatMatches();
 }
 
-void CatalogList::setDecodeBandwidth(double bytesPerSecond) {
-    if (bytesPerSecond == m_bandwidth) return;
-    m_bandwidth = bytesPerSecond;
+double CatalogList::rate(const models::MemoryFit& fit) const {
+    const double bandwidth = fit.onGpu ? m_gpuBandwidth : m_cpuBandwidth;
+    return fit.weights > 0 ? bandwidth / static_cast<double>(fit.weights) : 0.0;
+}
+
+void CatalogList::setDecodeBandwidth(double cpu, double gpu) {
+    if (cpu == m_cpuBandwidth && gpu == m_gpuBandwidth) return;
+    m_cpuBandwidth = cpu;
+    m_gpuBandwidth = gpu;
     if (count() > 0) Q_EMIT dataChanged(index(0), index(count() - 1), {RateRole});
 }
 
 void CatalogList::measureFits() {
     for (Model& model : m_models) {
         if (!model.plan) continue;
-        model.fit = models::memoryFit(*model.plan, model.entry.context, inference::KvKind::fp16, m_memory);
-        model.disk = models::diskFit(*model.plan, m_disk);
+        model.fit = model.plan->at(model.entry.context, inference::KvKind::fp16, m_memory);
+        model.disk = models::diskFit(model.plan->model(), m_disk);
     }
     if (count() > 0) Q_EMIT dataChanged(index(0), index(count() - 1));
 }
 
 bool CatalogList::matches(const Model& model) const {
     const models::CatalogEntry& entry = model.entry;
-    if (m_onlyFitting && m_memory > 0 && !(model.plan && model.fit.fits())) return false;
+    if (m_onlyFitting && m_memory.main > 0 && !(model.plan && model.fit.fits())) return false;
     for (const ModelEntry& here : m_library.entries()) {
         const bool same = here.hub.repository == entry.repository ||
                           (entry.awq && here.hub.repository == entry.awq->repository);

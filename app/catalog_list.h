@@ -5,6 +5,7 @@
 #include <QtQml/qqmlregistration.h>
 #include <QAbstractListModel>
 #include <QSet>
+#include <QVariantMap>
 
 #include <optional>
 #include <vector>
@@ -16,6 +17,11 @@ namespace edgechat::app {
 
 class ModelLibrary;
 
+/// What a card shows of a model's memory, bytes each: "weights", "context" (cache and scratch), "runtime"
+/// (tokenizer, program) and "available" (free for the three). "inGpuMemory": those are of the GPU's own
+/// memory. "gpuNeeded" and "gpuFree" where the CPU runs the model because the GPU does not hold it, else 0.
+QVariantMap memoryFacts(const models::MemoryFit& fit);
+
 /// Lives on the GUI thread; asks no host.
 class CatalogList : public QAbstractListModel {
     Q_OBJECT
@@ -25,7 +31,6 @@ class CatalogList : public QAbstractListModel {
     Q_PROPERTY(bool onlyFitting READ onlyFitting WRITE setOnlyFitting NOTIFY filterChanged FINAL)
     Q_PROPERTY(int count READ count NOTIFY countChanged FINAL)
     Q_PROPERTY(int total READ total NOTIFY countChanged FINAL)
-    Q_PROPERTY(double memoryAvailable READ memoryAvailable NOTIFY machineChanged FINAL)
     Q_PROPERTY(double diskAvailable READ diskAvailable NOTIFY machineChanged FINAL)
 
   public:
@@ -41,15 +46,14 @@ class CatalogList : public QAbstractListModel {
         LicenceUrlRole,
         GatedRole,
         BadgeRole,
-        ContextRole,         ///< tokens that the next three are for
-        WeightsBytesRole,    ///< in memory
-        ContextBytesRole,    ///< key/value cache and scratch
-        RuntimeBytesRole,    ///< tokenizer, program
+        ContextRole,         ///< tokens that the next two are for
+        MemoryRole,          ///< memoryFacts()
         FitsRole,            ///< into the memory that is free
         LargestContextRole,  ///< that fits; 0: none
         DiskNeededRole,      ///< while it is made
         DiskFitsRole,
-        RateRole,  ///< tokens per second to expect; 0: nothing was measured yet
+        RateRole,  ///< tokens per second to expect; 0: nothing was measured yet on the device that would run
+                   ///< it
         ProblemRole
     };
 
@@ -65,18 +69,18 @@ class CatalogList : public QAbstractListModel {
     void setOnlyFitting(bool only);
     int count() const { return static_cast<int>(m_shown.size()); }
     int total() const { return static_cast<int>(m_models.size()); }  ///< before filters
-    double memoryAvailable() const { return static_cast<double>(m_memory); }
+    const models::FreeMemory& memory() const { return m_memory; }    ///< as measured
     double diskAvailable() const { return static_cast<double>(m_disk); }
-    double decodeBandwidth() const { return m_bandwidth; }  ///< as set
+    /// Tokens per second to expect of a model; 0: nothing was measured yet on the device that would run it.
+    double rate(const models::MemoryFit& fit) const;
 
-    /// Bytes of a model at another context, for a slider: {"contextBytes", "fits"}.
+    /// memoryFacts() of a model at another context, for a slider.
     Q_INVOKABLE QVariantMap fitAt(const QString& id, int context) const;
 
-    /// Asks the machine what is free.
-    /// @param released  bytes that the loaded model would give back
-    void measure(uint64_t released);
-    /// Bytes of weights per second at which this machine decoded last; 0: unknown.
-    void setDecodeBandwidth(double bytesPerSecond);
+    /// @param memory  that is free, with what the loaded model would give back
+    void measure(const models::FreeMemory& memory);
+    /// Bytes of weights per second at which each device decoded last; 0: unknown.
+    void setDecodeBandwidth(double cpu, double gpu);
 
   Q_SIGNALS:
     void filterChanged();
@@ -86,7 +90,7 @@ class CatalogList : public QAbstractListModel {
   private:
     struct Model {
         models::CatalogEntry entry;
-        std::optional<models::PlannedModel> plan;
+        std::optional<models::ModelFit> plan;
         QString problem;  ///< why there is no plan
         models::MemoryFit fit;
         models::DiskFit disk;
@@ -100,8 +104,9 @@ class CatalogList : public QAbstractListModel {
     std::vector<size_t> m_shown;  ///< of m_models
     QString m_filter;
     bool m_onlyFitting = false;
-    uint64_t m_memory = 0, m_disk = 0;
-    double m_bandwidth = 0;
+    models::FreeMemory m_memory;
+    uint64_t m_disk = 0;
+    double m_cpuBandwidth = 0, m_gpuBandwidth = 0;
 };
 
 }  // namespace edgechat::app

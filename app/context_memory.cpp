@@ -2,21 +2,24 @@
 
 #include <utility>
 
-#include "app/model_host.h"
+#include "app/machine_memory.h"
+#include "app/settings/model_settings.h"
 #include "inference/model/checkpoint.h"
 
 namespace edgechat::app {
 
-ContextMemory::ContextMemory(const ModelSettings& settings, const ModelHost& host, QObject* parent)
-    : QObject(parent), m_settings(settings), m_host(host) {
+ContextMemory::ContextMemory(const ModelSettings& settings, MachineMemory& machine, QObject* parent)
+    : QObject(parent), m_settings(settings), m_machine(machine) {
     connect(&settings, &ModelSettings::changed, this, &ContextMemory::compute);
+    connect(&machine, &MachineMemory::measured, this, &ContextMemory::compute);
 }
 
 void ContextMemory::measure() {
-    m_available = inference::availableMemory() + static_cast<uint64_t>(m_host.mainMemoryBytes());
     m_path = m_settings.path();
-    m_model = {};
+    m_model.reset();
     compute();
+    if (m_path.isEmpty()) return;
+    m_machine.measure();
     m_worker.post([this, path = m_path] {
         Result<std::unique_ptr<inference::Checkpoint>> checkpoint =
             inference::Checkpoint::open(path.toStdString());
@@ -24,22 +27,25 @@ void ContextMemory::measure() {
         m_mailbox.post(
             [this, path, checkpoint = std::shared_ptr<const inference::Checkpoint>(std::move(*checkpoint))] {
                 if (path != m_path) return;
-                m_model.loaded = checkpoint;
+                models::PlannedModel model;
+                model.loaded = checkpoint;
+                m_model.emplace(std::move(model));
                 compute();
             });
     });
 }
 
 int ContextMemory::trainedContext() const {
-    return m_model.loaded ? m_model.loaded->config().context : 0;
+    return m_model ? m_model->model().loaded->config().context : 0;
 }
 
 void ContextMemory::compute() {
     m_fit = {};
-    if (m_model.loaded && m_settings.path() == m_path) {
+    if (m_model && m_settings.path() == m_path) {
         const int wanted = m_settings.contextTokens();
-        const int context = wanted > 0 ? wanted : inference::defaultContext(m_model.loaded->config());
-        m_fit = models::memoryFit(m_model, context, m_settings.kv(), m_available);
+        const int context =
+            wanted > 0 ? wanted : inference::defaultContext(m_model->model().loaded->config());
+        m_fit = m_model->at(context, m_settings.kv(), m_machine.free());
     }
     Q_EMIT changed();
 }

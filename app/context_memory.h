@@ -5,12 +5,14 @@
 #include <QObject>
 #include <QString>
 
+#include <optional>
+
 #include "app/worker_thread.h"
 #include "models/fit.h"
 
 namespace edgechat::app {
 
-class ModelHost;
+class MachineMemory;
 class ModelSettings;
 
 /// Follows the settings. The model's header is read on a worker. Lives on the GUI thread.
@@ -26,14 +28,18 @@ class ContextMemory : public QObject {
     Q_PROPERTY(double totalBytes READ totalBytes NOTIFY changed FINAL)
     Q_PROPERTY(double availableBytes READ availableBytes NOTIFY changed FINAL)
     Q_PROPERTY(bool fits READ fits NOTIFY changed FINAL)
+    Q_PROPERTY(bool inGpuMemory READ inGpuMemory NOTIFY changed FINAL)
+    Q_PROPERTY(double gpuNeededBytes READ gpuNeededBytes NOTIFY changed FINAL)
+    Q_PROPERTY(double gpuFreeBytes READ gpuFreeBytes NOTIFY changed FINAL)
+    Q_PROPERTY(int gpuContext READ gpuContext NOTIFY changed FINAL)
 
   public:
-    ContextMemory(const ModelSettings& settings, const ModelHost& host, QObject* parent = nullptr);
+    ContextMemory(const ModelSettings& settings, MachineMemory& machine, QObject* parent = nullptr);
 
     /// Reads the model of the settings and asks the machine what is free. Returns at once.
     void measure();
 
-    bool known() const { return m_model.loaded != nullptr; }     ///< else all else is 0
+    bool known() const { return m_model.has_value(); }           ///< else all else is 0
     int context() const { return m_fit.context; }                ///< tokens, also where the model chooses
     int trainedContext() const;                                  ///< tokens
     int largestContext() const { return m_fit.largestContext; }  ///< tokens, that fits; 0: none
@@ -42,6 +48,13 @@ class ContextMemory : public QObject {
     /// With what the loaded model would give back.
     double availableBytes() const { return static_cast<double>(m_fit.available); }
     bool fits() const { return m_fit.fits(); }
+    bool inGpuMemory() const {
+        return m_fit.inGpuMemory;
+    }  ///< totalBytes and availableBytes are of the GPU's
+    // Of a model that the CPU runs because the GPU does not hold it; else 0.
+    double gpuNeededBytes() const { return m_fit.gpuLack ? static_cast<double>(m_fit.gpuLack->needed) : 0; }
+    double gpuFreeBytes() const { return m_fit.gpuLack ? static_cast<double>(m_fit.gpuLack->available) : 0; }
+    int gpuContext() const { return m_fit.gpuLack ? m_fit.gpuLack->largestContext : 0; }  ///< that it holds
 
   Q_SIGNALS:
     void changed();
@@ -50,11 +63,10 @@ class ContextMemory : public QObject {
     void compute();
 
     const ModelSettings& m_settings;
-    const ModelHost& m_host;
+    MachineMemory& m_machine;
     QString m_path;  ///< that m_model was read from, or is being
-    models::PlannedModel m_model;
+    std::optional<models::ModelFit> m_model;
     models::MemoryFit m_fit;
-    uint64_t m_available = 0;
     Mailbox m_mailbox;
     WorkerThread m_worker;  ///< last: it ends before what it uses
 };

@@ -23,7 +23,7 @@ QString clauseText(const std::string& sentence) {
 
 Gpu::Finding findGpu() {
     const CudaProbe& probe = inference::cuda::probeCuda();
-    return {probe, gpuExpected("/", probe)};
+    return {probe, gpuExpected("/", probe), inference::cuda::availableCudaMemory()};
 }
 
 Gpu::Gpu(QObject* parent) : Gpu(findGpu, parent) {}
@@ -35,11 +35,17 @@ bool Gpu::usable() const {
 }
 
 void Gpu::look() {
-    if (std::exchange(m_looking, true)) return;
+    if (!m_asked) measure();
+}
+
+void Gpu::measure() {
+    m_asked = true;
     m_worker.post([this] {
         m_mailbox.post([this, finding = m_search()] {
+            const bool first = !m_finding;
             m_finding = finding;
-            Q_EMIT changed();
+            if (first) Q_EMIT changed();
+            Q_EMIT measured();
         });
     });
 }

@@ -27,6 +27,7 @@ class Gpu : public QObject {
     struct Finding {
         inference::cuda::CudaProbe probe;
         bool expected = false;  ///< gpuExpected()
+        uint64_t free = 0;      ///< bytes that a model can take now; 0: not told
     };
     using Search = std::function<Finding()>;
 
@@ -39,15 +40,21 @@ class Gpu : public QObject {
     /// known.
     QString description() const;
 
+    /// Of the last look() or measure(); nothing before the first has its answer.
+    const std::optional<Finding>& finding() const { return m_finding; }
+
     /// Asks, once. Returns at once.
     Q_INVOKABLE void look();
+    /// Asks what is free now, each time; measured() tells when it is known. Returns at once.
+    void measure();
 
   Q_SIGNALS:
     void changed();
+    void measured();
 
   private:
     Search m_search;
-    bool m_looking = false;
+    bool m_asked = false;
     std::optional<Finding> m_finding;
     Mailbox m_mailbox;
     WorkerThread m_worker;  ///< last: it ends before what it uses

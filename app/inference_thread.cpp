@@ -31,15 +31,8 @@ QString deviceText(Device device) {
     return QStringLiteral("CPU");
 }
 
-/// Adds to a doesNotFit failure how much would be needed, and what context would fit.
-void addMemoryFigures(LoadFailure& failure, const QString& path, const EngineOptions& options) {
-    const Result<std::unique_ptr<Checkpoint>> checkpoint = Checkpoint::open(path.toStdString());
-    if (!checkpoint) return;
-    const int wanted = options.context > 0 ? options.context : defaultContext((*checkpoint)->config());
-    const uint64_t available = availableMemory();
-    failure.neededBytes = static_cast<qint64>(planMemory(**checkpoint, wanted, options.kv).total());
-    failure.availableBytes = static_cast<qint64>(available);
-    failure.fittingContext = fittingContext(**checkpoint, wanted, options.kv, available);
+int contextOf(const Checkpoint& checkpoint, const EngineOptions& options) {
+    return options.context > 0 ? options.context : defaultContext(checkpoint.config());
 }
 
 }  // namespace
@@ -141,11 +134,12 @@ std::optional<LoadFailure> InferenceThread::loadEngine(const QString& path, cons
         m_progress.store(part, std::memory_order_relaxed);
         return !cancel->load(std::memory_order_relaxed);
     };
-    m_gpuFree = 0;
+    m_gpuFree.reset();
     m_gpuRefusal.clear();
+    m_gpuContext = 0;
     const bool gpuWanted = options.device == Device::cuda || options.device == Device::automatic;
     const bool gpuReady = gpuWanted && cuda::probeCuda().state == cuda::CudaState::ready;
-    if (gpuReady) m_gpuFree = cuda::availableCudaMemory();
+    if (gpuReady) m_gpuFree = {cuda::availableCudaMemory(), !cuda::probeCuda().integrated};
     // Whatever was chosen, an answer from the processor is better than none.
     EngineOptions onCpu = options;
     onCpu.device = Device::cpu;
@@ -159,22 +153,29 @@ std::optional<LoadFailure> InferenceThread::loadEngine(const QString& path, cons
     }
     if (engine) {
         m_engine = std::move(*engine);
-        if (gpuReady && m_engine->device() != Device::cuda) m_gpuRefusal = gpuRefusal(path, options, refusal);
+        if (gpuReady && m_engine->device() != Device::cuda) noteRefusal(path, options, refusal);
         return std::nullopt;
     }
     failure.error = engine.error();
-    if (failure.error.code == ErrorCode::doesNotFit) addMemoryFigures(failure, path, options);
+    if (failure.error.code != ErrorCode::doesNotFit) return failure;
+    if (const auto checkpoint = Checkpoint::open(path.toStdString())) {
+        failure.shortage = loadShortage(**checkpoint, contextOf(**checkpoint, options), options.kv,
+                                        {availableMemory(), m_gpuFree});
+    }
     return failure;
 }
 
-QString InferenceThread::gpuRefusal(const QString& path, const EngineOptions& options,
-                                    const std::string& refusal) const {
+void InferenceThread::noteRefusal(const QString& path, const EngineOptions& options,
+                                  const std::string& refusal) {
+    m_gpuRefusal = QString::fromStdString(clause(refusal));
     const Result<std::unique_ptr<Checkpoint>> checkpoint = Checkpoint::open(path.toStdString());
-    const uint64_t needed =
-        checkpoint ? cuda::planCudaMemory(**checkpoint, m_engine->context(), options.kv).total() : 0;
-    if (needed <= m_gpuFree) return QString::fromStdString(clause(refusal));
-    return tr("this model needs %1 of its memory, and %2 are free")
-        .arg(byteText(static_cast<qint64>(needed)), byteText(static_cast<qint64>(m_gpuFree)));
+    if (!checkpoint) return;
+    const MemoryShortage shortage = gpuShortage(**checkpoint, m_engine->context(), options.kv, *m_gpuFree);
+    if (!shortage.lacks()) return;
+    m_gpuContext = shortage.fittingContext;
+    m_gpuRefusal = (shortage.inGpuMemory ? tr("this model needs %1 of GPU memory, and %2 are free")
+                                         : tr("this model needs %1 of memory there, and %2 are free"))
+                       .arg(byteText(shortage.neededBytes), byteText(shortage.availableBytes));
 }
 
 LoadedModel InferenceThread::describe(const QString& path, Device wanted) const {
@@ -196,6 +197,7 @@ LoadedModel InferenceThread::describe(const QString& path, Device wanted) const 
         }
         model.inGpuMemory = runs && !gpu.probe.integrated;
         model.gpuReason = unusedGpuReason(wanted, m_engine->device(), gpu, m_gpuRefusal);
+        model.gpuContext = m_gpuContext;
         if (!model.gpuReason.isEmpty())
             model.gpuNotice = gpu.probe.state == cuda::CudaState::ready ? path : model.gpuReason;
     }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "app/gpu.h"
+#include "app/memory_shortage.h"
 #include "app/token_buffer.h"
 #include "app/worker_thread.h"
 #include "inference/engine.h"
@@ -29,6 +30,7 @@ struct LoadedModel {
     QString gpuBus;            ///< "0000:01:00.0", of the same
     QString gpuReason;         ///< unusedGpuReason()
     QString gpuNotice;         ///< what tells this reason from others, without figures that change
+    int gpuContext = 0;        ///< with a gpuReason: tokens with which the GPU would have taken it; 0: none
     bool inGpuMemory = false;  ///< weights and cache take none of the processor's memory
     quint64 parameters = 0;
     int contextSize = 0;
@@ -44,10 +46,8 @@ struct LoadedModel {
 /// Why a model could not be loaded.
 struct LoadFailure {
     Error error;
-    bool missing = false;       ///< there is no such file
-    qint64 neededBytes = 0;     ///< with doesNotFit: weights, KV cache and scratch
-    qint64 availableBytes = 0;  ///< with doesNotFit
-    int fittingContext = 0;     ///< with doesNotFit: the largest context that would fit, 0 if none
+    bool missing = false;     ///< there is no such file
+    MemoryShortage shortage;  ///< with doesNotFit
 };
 
 struct AnswerRequest {
@@ -105,10 +105,10 @@ class InferenceThread : public QObject {
     std::optional<LoadFailure> loadEngine(const QString& path, const inference::EngineOptions& options,
                                           const Flag& cancel);                  // worker
     LoadedModel describe(const QString& path, inference::Device wanted) const;  // worker
-    /// Why a GPU that works did not take the model that was just loaded elsewhere; empty: not known.
+    /// Why the GPU did not take the model that was just loaded elsewhere.
     /// @param refusal  of the load that was tried there, if one was
-    QString gpuRefusal(const QString& path, const inference::EngineOptions& options,
-                       const std::string& refusal) const;                               // worker
+    void noteRefusal(const QString& path, const inference::EngineOptions& options,
+                     const std::string& refusal);                                       // worker
     AnswerOutcome answer(const AnswerRequest& request, const std::atomic<bool>& stop);  // worker
     void countDraft();                                                                  // worker
 
@@ -119,12 +119,14 @@ class InferenceThread : public QObject {
     bool m_answering = false;
     quint64 m_loadNumber = 0;
     std::mutex m_draftMutex;
-    std::optional<std::string> m_draft;           // guarded by m_draftMutex: what is to be counted
-    std::unique_ptr<inference::Engine> m_engine;  // worker only
-    uint64_t m_loadedBytes = 0;                   // worker only: read by the last load
-    qint64 m_residentBefore = 0;                  ///< bytes of the process before the model
-    uint64_t m_gpuFree = 0;  // worker only: bytes that the GPU could take before the last load
-    QString m_gpuRefusal;    // worker only: why the GPU did not take the model of the last load
+    std::optional<std::string> m_draft;                // guarded by m_draftMutex: what is to be counted
+    std::unique_ptr<inference::Engine> m_engine;       // worker only
+    uint64_t m_loadedBytes = 0;                        // worker only: read by the last load
+    qint64 m_residentBefore = 0;                       ///< bytes of the process before the model
+    std::optional<models::FreeMemory::Gpu> m_gpuFree;  // worker only: before the last load, of one that works
+    QString
+        m_gpuRefusal;  // worker only: why the GPU did not take the model of the last load; empty: not known
+    int m_gpuContext = 0;  // worker only: LoadedModel::gpuContext
     Mailbox m_mailbox;
     WorkerThread m_worker;  // last: it ends before what it uses
 };

@@ -40,6 +40,7 @@ ModelHost::ModelHost(InferenceThread& inference, Settings& settings, QObject* pa
         m_own.setModel({}, {});
         Q_EMIT modelChanged();
         setGpuNoteIsNew(false);
+        setFittingContext(0);
         setState(None);
     });
     const auto check = [this] { updateReloadNeeded(); };
@@ -74,7 +75,10 @@ QString ModelHost::deviceText() const {
 
 QString ModelHost::gpuNote() const {
     if (m_model.gpuReason.isEmpty()) return {};
-    return tr("The GPU cannot be used: %1. Answers come from the CPU.").arg(m_model.gpuReason);
+    const QString note = tr("The GPU cannot be used: %1. Answers come from the CPU.").arg(m_model.gpuReason);
+    if (m_model.gpuContext == 0) return note;
+    return tr("%1 With a context of %2 tokens the model fits on the GPU.")
+        .arg(note, QLocale().toString(m_model.gpuContext));
 }
 
 void ModelHost::setGpuNoteSeen() {
@@ -88,9 +92,16 @@ void ModelHost::setGpuNoteIsNew(bool isNew) {
     Q_EMIT gpuNoteIsNewChanged();
 }
 
+void ModelHost::setFittingContext(int tokens) {
+    if (tokens == m_fittingContext) return;
+    m_fittingContext = tokens;
+    Q_EMIT fittingContextChanged();
+}
+
 void ModelHost::load(const QString& pathOrName) {
     m_wanted = pathOrName;
     setProblem({});
+    setFittingContext(0);
     QString path = pathOrName;
     QString storeName;
     if (!QFileInfo::exists(path)) {
@@ -129,6 +140,12 @@ void ModelHost::retry() {
     if (!m_wanted.isEmpty()) load(m_wanted);
 }
 
+void ModelHost::useFittingContext() {
+    if (m_fittingContext == 0) return;
+    m_own.setContextTokens(m_fittingContext);
+    retry();
+}
+
 QString ModelHost::nameOf(const QString& path) {
     // A model of the store has a folder of its own, which carries its name.
     const QString stored = storeNameOf(path);
@@ -142,6 +159,7 @@ void ModelHost::onLoaded(const LoadedModel& model) {
     setProgress(1);
     Q_EMIT modelChanged();
     setGpuNoteIsNew(!model.gpuReason.isEmpty() && !m_settings.noticeSeen(model.gpuNotice));
+    setFittingContext(model.gpuContext);
     m_settings.setLastModel(m_path);
     if (model.loadRate > 0) m_settings.setLoadRate(model.loadRate);
     if (storeNameOf(m_path).isEmpty()) m_settings.addRecentFile(m_path);
@@ -150,18 +168,22 @@ void ModelHost::onLoaded(const LoadedModel& model) {
 }
 
 ModelProblem ModelHost::memoryProblem(const LoadFailure& failure) const {
+    const MemoryShortage& lack = failure.shortage;
     const QString what =
-        failure.neededBytes > 0
-            ? tr("%1 does not fit in memory: it needs %2, and %3 are available.")
-                  .arg(m_name, byteText(failure.neededBytes), byteText(failure.availableBytes))
+        lack.neededBytes > 0
+            ? (lack.inGpuMemory ? tr("%1 does not fit in memory, neither in the GPU's nor in the computer's: "
+                                     "on the GPU it "
+                                     "needs %2, and %3 are available.")
+                                : tr("%1 does not fit in memory: it needs %2, and %3 are available."))
+                  .arg(m_name, byteText(lack.neededBytes), byteText(lack.availableBytes))
             : tr("%1 does not fit in memory.").arg(m_name);
     const QString fix =
-        failure.fittingContext > 0
+        lack.fittingContext > 0
             ? (m_own.isOwn(ModelSettings::Context)
                    ? tr("Set the context to %1 tokens or fewer in the settings of this model, or close other "
                         "programs.")
                    : tr("Set the context to %1 tokens or fewer in Settings, or close other programs."))
-                  .arg(QLocale().toString(failure.fittingContext))
+                  .arg(QLocale().toString(lack.fittingContext))
             : tr("Close other programs, or choose a smaller model.");
     return {what, fix, QString::fromStdString(failure.error.message())};
 }
@@ -176,6 +198,7 @@ void ModelHost::onLoadFailed(const LoadFailure& failure) {
              QString::fromStdString(failure.error.message())});
     } else if (failure.error.code == ErrorCode::doesNotFit) {
         setProblem(memoryProblem(failure));
+        setFittingContext(failure.shortage.fittingContext);
     } else {
         setProblem(modelProblem(failure.error, m_name));
     }

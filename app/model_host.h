@@ -31,6 +31,7 @@ class ModelHost : public QObject {
     Q_PROPERTY(bool inGpuMemory READ inGpuMemory NOTIFY modelChanged FINAL)
     Q_PROPERTY(QString gpuNote READ gpuNote NOTIFY modelChanged FINAL)
     Q_PROPERTY(bool gpuNoteIsNew READ gpuNoteIsNew NOTIFY gpuNoteIsNewChanged FINAL)
+    Q_PROPERTY(int fittingContext READ fittingContext NOTIFY fittingContextChanged FINAL)
     Q_PROPERTY(QString path READ path NOTIFY modelChanged FINAL)
     Q_PROPERTY(int contextSize READ contextSize NOTIFY modelChanged FINAL)
     Q_PROPERTY(int trainedContext READ trainedContext NOTIFY modelChanged FINAL)
@@ -66,10 +67,14 @@ class ModelHost : public QObject {
     bool inGpuMemory() const { return m_model.inGpuMemory; }  ///< and not in the processor's
     /// Bytes of weights and cache in the processor's memory.
     qint64 mainMemoryBytes() const { return inGpuMemory() ? 0 : weightBytes() + kvBytes(); }
-    QString gpuBus() const {
-        return m_model.gpuBus;
-    }                         ///< "0000:01:00.0"; empty where the GPU does not compute
+    /// Bytes in the memory of a GPU that has its own: all that was planned.
+    qint64 gpuMemoryBytes() const { return inGpuMemory() ? expectedBytes() : 0; }
+    /// "0000:01:00.0"; empty where the GPU does not compute.
+    QString gpuBus() const { return m_model.gpuBus; }
     QString gpuNote() const;  ///< why the GPU does not compute, where that is worth a word
+    /// Tokens of context with which the model would have fitted: after gpuNote() on the GPU, after a load
+    /// that failed at all. 0: there is none that helps.
+    int fittingContext() const { return m_fittingContext; }
     bool gpuNoteIsNew() const { return m_gpuNoteIsNew; }  ///< nobody has seen it yet
     Q_INVOKABLE void setGpuNoteSeen();
     QString path() const { return m_path; }
@@ -95,6 +100,8 @@ class ModelHost : public QObject {
     Q_INVOKABLE void load(const QString& pathOrName);
     Q_INVOKABLE void unload();
     Q_INVOKABLE void retry();  ///< loads the last path again
+    /// Gives the model fittingContext() as its own context, and loads it again.
+    Q_INVOKABLE void useFittingContext();
 
   Q_SIGNALS:
     void stateChanged();
@@ -103,6 +110,7 @@ class ModelHost : public QObject {
     void problemChanged();
     void reloadNeededChanged();
     void gpuNoteIsNewChanged();
+    void fittingContextChanged();
 
   private:
     static QString nameOf(const QString& path);
@@ -114,6 +122,7 @@ class ModelHost : public QObject {
     ModelProblem memoryProblem(const LoadFailure& failure) const;
     void updateReloadNeeded();
     void setGpuNoteIsNew(bool isNew);
+    void setFittingContext(int tokens);
 
     InferenceThread& m_inference;
     Settings& m_settings;
@@ -129,6 +138,7 @@ class ModelHost : public QObject {
     bool m_startup = true;
     bool m_reloadNeeded = false;
     bool m_gpuNoteIsNew = false;
+    int m_fittingContext = 0;
     ModelProblem m_problem;
 };
 

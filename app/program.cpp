@@ -26,7 +26,8 @@ Program::Program(const ProgramOptions& options, QObject* parent)
       m_history(models::historyFile()),
       m_model(m_inference, m_settings),
       m_modelSettings(m_settings),
-      m_contextMemory(m_modelSettings, m_model),
+      m_machine(m_settings, m_model, m_gpu, inference::availableMemory),
+      m_contextMemory(m_modelSettings, m_machine),
       m_library(m_model, m_settings),
       m_installed(m_library),
       m_catalog(m_library),
@@ -61,7 +62,8 @@ Program::Program(const ProgramOptions& options, QObject* parent)
                               outcome.statistics.timeToFirstToken);
         const double rate = outcome.statistics.decodeTokensPerSecond();
         if (rate > 0 && m_model.weightBytes() > 0)
-            m_settings.setDecodeBandwidth(rate * static_cast<double>(m_model.weightBytes()));
+            m_settings.setDecodeBandwidth(m_model.onGpu() ? Settings::Decoder::Gpu : Settings::Decoder::Cpu,
+                                          rate * static_cast<double>(m_model.weightBytes()));
         updateBusy();
     });
     connect(&m_inference, &InferenceThread::began, this, &Program::updateBusy);
@@ -71,8 +73,13 @@ Program::Program(const ProgramOptions& options, QObject* parent)
     connect(&m_library, &ModelLibrary::refreshed, this, &Program::updateSwitchFacts);
     connect(&m_settings, &Settings::loadRateChanged, this, &Program::updateSwitchFacts);
     connect(&m_settings, &Settings::contextTokensChanged, this, &Program::updateSwitchFacts);
-    const auto expectSpeed = [this] { m_catalog.setDecodeBandwidth(m_settings.decodeBandwidth()); };
+    const auto expectSpeed = [this] {
+        m_catalog.setDecodeBandwidth(m_settings.decodeBandwidth(Settings::Decoder::Cpu),
+                                     m_settings.decodeBandwidth(Settings::Decoder::Gpu));
+    };
     connect(&m_settings, &Settings::decodeBandwidthChanged, &m_catalog, expectSpeed);
+    connect(&m_machine, &MachineMemory::measured, &m_catalog,
+            [this] { m_catalog.measure(m_machine.free()); });
     expectSpeed();
     connect(&m_model, &ModelHost::modelChanged, &m_telemetry, [this] {
         m_telemetry.setModelBytes(m_model.mainMemoryBytes());
@@ -216,7 +223,7 @@ void Program::repairModel(const QString& name) {
 
 void Program::lookAround() {
     m_cached.refresh();
-    m_catalog.measure(static_cast<uint64_t>(m_model.mainMemoryBytes()));
+    m_machine.measure();
 }
 
 void Program::editModel(const QString& path, const QString& name) {

@@ -16,6 +16,7 @@
 #include "app/gpu.h"
 #include "app/installed_models.h"
 #include "app/job_list.h"
+#include "app/machine_memory.h"
 #include "app/model_host.h"
 #include "app/model_library.h"
 #include "app/repository_offer.h"
@@ -121,6 +122,7 @@ class Program : public QObject {
     Telemetry m_telemetry;
     ModelHost m_model;
     ModelSettings m_modelSettings;
+    MachineMemory m_machine;
     ContextMemory m_contextMemory;
     ModelLibrary m_library;
     InstalledModels m_installed;

@@ -47,6 +47,7 @@ RepositoryOffer::RepositoryOffer(models::jobs::JobService& service, CatalogList&
 void RepositoryOffer::look(const QString& wanted) {
     m_wanted = wanted.trimmed();
     m_look = {};
+    m_plan.reset();
     m_fit = {};
     m_disk = {};
     m_problem.clear();
@@ -72,6 +73,8 @@ void RepositoryOffer::onLooked(const models::jobs::Look& look) {
     // One that was dismissed, or whose place another one took, may still be on its way here.
     if (m_state != Looking || look.request.repository != m_look.request.repository) return;
     m_look = look;
+    m_plan.reset();
+    if (look.plan) m_plan.emplace(*look.plan);
     m_problem.clear();
     m_state = look.plan || asksForAccount(look) ? Known : Refused;
     if (m_state == Refused) m_problem = refusal(look);
@@ -79,22 +82,22 @@ void RepositoryOffer::onLooked(const models::jobs::Look& look) {
 }
 
 void RepositoryOffer::measure() {
-    if (m_look.plan) {
+    if (m_plan) {
         const int trained = m_look.plan->loaded ? m_look.plan->loaded->config().context : 0;
         const int context = trained > 0 ? std::min(trained, kFirstContext) : kFirstContext;
-        m_fit = models::memoryFit(*m_look.plan, context, inference::KvKind::fp16,
-                                  static_cast<uint64_t>(m_machine.memoryAvailable()));
+        m_fit = m_plan->at(context, inference::KvKind::fp16, m_machine.memory());
         m_disk = models::diskFit(*m_look.plan, static_cast<uint64_t>(m_machine.diskAvailable()));
     }
     Q_EMIT changed();
 }
 
 QVariantMap RepositoryOffer::fitAt(int context) const {
-    if (!m_look.plan) return {};
-    const models::MemoryFit fit = models::memoryFit(*m_look.plan, context, inference::KvKind::fp16,
-                                                    static_cast<uint64_t>(m_machine.memoryAvailable()));
-    return {{QStringLiteral("contextBytes"), static_cast<double>(fit.kv + fit.scratch)},
-            {QStringLiteral("fits"), fit.fits()}};
+    return m_plan ? memoryFacts(m_plan->at(context, inference::KvKind::fp16, m_machine.memory()))
+                  : QVariantMap();
+}
+
+QVariantMap RepositoryOffer::memory() const {
+    return memoryFacts(m_fit);
 }
 
 QString RepositoryOffer::name() const {
@@ -144,7 +147,7 @@ bool RepositoryOffer::gated() const {
 }
 
 double RepositoryOffer::rate() const {
-    return m_fit.weights > 0 ? m_machine.decodeBandwidth() / static_cast<double>(m_fit.weights) : 0.0;
+    return m_machine.rate(m_fit);
 }
 
 }  // namespace edgechat::app

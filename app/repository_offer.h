@@ -33,9 +33,7 @@ class RepositoryOffer : public QObject {
     Q_PROPERTY(QString licenceUrl READ licenceUrl NOTIFY changed FINAL)
     Q_PROPERTY(bool gated READ gated NOTIFY changed FINAL)
     Q_PROPERTY(int context READ context NOTIFY changed FINAL)
-    Q_PROPERTY(double weightsBytes READ weightsBytes NOTIFY changed FINAL)
-    Q_PROPERTY(double contextBytes READ contextBytes NOTIFY changed FINAL)
-    Q_PROPERTY(double runtimeBytes READ runtimeBytes NOTIFY changed FINAL)
+    Q_PROPERTY(QVariantMap memory READ memory NOTIFY changed FINAL)
     Q_PROPERTY(bool fits READ fits NOTIFY changed FINAL)
     Q_PROPERTY(int largestContext READ largestContext NOTIFY changed FINAL)
     Q_PROPERTY(double diskNeeded READ diskNeeded NOTIFY changed FINAL)
@@ -47,7 +45,8 @@ class RepositoryOffer : public QObject {
     enum State {
         None,
         Looking,
-        Known,  ///< it can be had; without a plan, `weightsBytes` 0, where only an account may read its files
+        Known,   ///< it can be had; without a plan, all of `memory` 0, where only an account may read its
+                 ///< files
         Refused  ///< `problem` says why
     };
     Q_ENUM(State)
@@ -72,10 +71,8 @@ class RepositoryOffer : public QObject {
     QString licence() const;  ///< the Hub's identifier
     QString licenceUrl() const;
     bool gated() const;
-    int context() const { return m_fit.context; }  ///< tokens that the next three are for
-    double weightsBytes() const { return static_cast<double>(m_fit.weights); }
-    double contextBytes() const { return static_cast<double>(m_fit.kv + m_fit.scratch); }
-    double runtimeBytes() const { return static_cast<double>(m_fit.runtime); }
+    int context() const { return m_fit.context; }  ///< tokens that `memory` is for
+    QVariantMap memory() const;                    ///< memoryFacts(); all 0 where it is not known
     bool fits() const { return m_look.plan && m_fit.fits(); }
     int largestContext() const { return m_fit.largestContext; }
     double diskNeeded() const { return static_cast<double>(m_disk.needed()); }
@@ -96,6 +93,7 @@ class RepositoryOffer : public QObject {
     State m_state = None;
     QString m_wanted, m_problem;
     models::jobs::Look m_look;
+    std::optional<models::ModelFit> m_plan;  ///< of m_look.plan
     models::MemoryFit m_fit;
     models::DiskFit m_disk;
 };

@@ -8,6 +8,7 @@
 
 #include "inference/cpu/cpu_backend.h"
 #include "inference/cuda/cuda.h"
+#include "inference/device_plan.h"
 #include "inference/forward.h"
 #include "inference/reference/reference_backend.h"
 #include "inference/text/stop_matcher.h"
@@ -18,8 +19,7 @@ namespace {
 
 constexpr int kLongestContext = 1 << 20;
 constexpr int kMostThreads = 256;
-constexpr int kLeastContext = 256;  // worth offering
-constexpr int kScoredAtOnce = 32;   // tokens whose logits are in memory together
+constexpr int kScoredAtOnce = 32;  // tokens whose logits are in memory together
 
 using Clock = std::chrono::steady_clock;
 
@@ -31,21 +31,14 @@ std::string mebibytes(uint64_t bytes) {
     return std::to_string((bytes + (1 << 20) - 1) >> 20) + " MiB";
 }
 
-MemoryPlan planOn(Device device, const Checkpoint& checkpoint, int context, KvKind kv) {
-    return device == Device::cuda ? cuda::planCudaMemory(checkpoint, context, kv)
-                                  : planMemory(checkpoint, context, kv);
-}
-
 /// Refuses a plan that is larger than what the device can give, and says what would fit.
-Result<void> checkFit(const Checkpoint& checkpoint, Device device, const MemoryPlan& plan, KvKind kv) {
+Result<void> checkFit(const Checkpoint& checkpoint, Device device, const DevicePlan& devicePlan,
+                      const MemoryPlan& plan, KvKind kv) {
     const uint64_t available = device == Device::cuda ? cuda::availableCudaMemory() : availableMemory();
     if (available == 0 || plan.total() <= available) return {};
-    std::string advice = "a smaller model, or other programs closed";
-    for (int context = plan.context / 2; context >= kLeastContext; context /= 2) {
-        if (planOn(device, checkpoint, context, kv).total() > available) continue;
-        advice = "a context of at most " + std::to_string(context) + " tokens";
-        break;
-    }
+    const int context = devicePlan.fittingContext(plan.context, kv, available);
+    const std::string advice = context > 0 ? "a context of at most " + std::to_string(context) + " tokens"
+                                           : "a smaller model, or other programs closed";
     return Error{ErrorCode::doesNotFit,
                  device == Device::cuda ? "the model does not fit in the GPU's memory:"
                                         : "the model does not fit in memory:",
@@ -177,8 +170,10 @@ struct Engine::State {
     Result<void> chooseDevice(const Checkpoint& file, const EngineOptions& options) {
         const auto choose = [&](Device chosen) -> Result<void> {
             device = chosen;
-            plan = planOn(chosen, file, context, options.kv);
-            return options.checkMemory ? checkFit(file, chosen, plan, options.kv) : Result<void>();
+            const DevicePlan devicePlan(file, chosen);
+            plan = devicePlan.at(context, options.kv);
+            return options.checkMemory ? checkFit(file, chosen, devicePlan, plan, options.kv)
+                                       : Result<void>();
         };
         if (options.device != Device::automatic) return choose(options.device);
         if (cuda::probeCuda().state == cuda::CudaState::ready && choose(Device::cuda)) return {};

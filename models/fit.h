@@ -3,14 +3,37 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
 
-#include "inference/model/memory_plan.h"
+#include "inference/device_plan.h"
 #include "models/planned_model.h"
 
 namespace edgechat::models {
 
+/// Bytes that a model can take now, of each memory that there is.
+struct FreeMemory {
+    struct Gpu {
+        uint64_t bytes = 0;
+        bool own = true;  ///< else `bytes` are of the processor's memory
+
+        bool operator==(const Gpu&) const = default;
+    };
+    uint64_t main = 0;       ///< of the processor
+    std::optional<Gpu> gpu;  ///< there is one, and it runs every model that it can hold
+
+    bool operator==(const FreeMemory&) const = default;
+};
+
 /// Bytes of each part of a loaded model, and the largest context that fits.
 struct MemoryFit {
+    /// What the GPU lacks of a model that the CPU runs in its place.
+    struct GpuLack {
+        uint64_t needed = 0, available = 0;
+        int largestContext = 0;  ///< that the GPU would hold; 0: none
+    };
+
     int context = 0;
     uint64_t weights = 0;
     uint64_t kv = 0;
@@ -20,14 +43,34 @@ struct MemoryFit {
     bool contextKnown = false;  ///< else kv and scratch are 0 and count for nothing
     bool exact = false;         ///< weights, kv and scratch are what the engine will plan, to the byte
     int largestContext = 0;     ///< of all that fit, at most what the model was trained for; 0: none
+    bool onGpu = false;         ///< the GPU is to run it, and all bytes are those of its plan
+    bool inGpuMemory = false;   ///< they are compared with the GPU's own memory, not with the processor's
+    std::optional<GpuLack> gpuLack;
 
     uint64_t total() const { return weights + kv + scratch + runtime; }
     bool fits() const { return total() <= available; }
 };
 
-/// Takes microseconds: a slider may call it at each step.
-/// @param context    tokens
-/// @param available  bytes that are free now: inference::availableMemory()
+/// What one model takes at any context, and which device would run it: the GPU where it holds the model, else
+/// the CPU. Where neither does, the figures are the GPU's. One thread.
+class ModelFit {
+  public:
+    explicit ModelFit(PlannedModel model) : m_model(std::move(model)) {}
+    const PlannedModel& model() const { return m_model; }
+
+    /// Takes microseconds: a slider may call it at each step. The first call with a GPU takes milliseconds.
+    /// @param context  tokens
+    MemoryFit at(int context, inference::KvKind kv, const FreeMemory& free) const;
+
+  private:
+    MemoryFit onGpu(int context, inference::KvKind kv, const FreeMemory::Gpu& gpu) const;
+
+    PlannedModel m_model;
+    mutable std::shared_ptr<const inference::DevicePlan> m_gpuPlan;  ///< counted when it is first asked for
+};
+
+/// Of the CPU alone. Takes microseconds.
+/// @param available  bytes of main memory that are free now: inference::availableMemory()
 MemoryFit memoryFit(const PlannedModel& model, int context, inference::KvKind kv, uint64_t available);
 
 /// Bytes on the disk while a model is fetched and quantized.

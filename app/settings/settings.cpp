@@ -41,6 +41,10 @@ QString key(const char* name) {
     return QString::fromLatin1(name);
 }
 
+const char* bandwidthKey(Settings::Decoder decoder) {
+    return decoder == Settings::Decoder::Gpu ? "measured/gpuDecodeBandwidth" : "measured/decodeBandwidth";
+}
+
 /// Where a model's own values are: paths and dates are no names of groups.
 QString modelGroup(const QString& model) {
     const QByteArray digest = QCryptographicHash::hash(model.toUtf8(), QCryptographicHash::Sha256);
@@ -220,12 +224,13 @@ void Settings::setLastModel(const QString& path) {
     if (store("models/last", path, lastModel())) Q_EMIT lastModelChanged();
 }
 
-double Settings::decodeBandwidth() const {
-    return number("measured/decodeBandwidth", {0, 0, 1e13});
+double Settings::decodeBandwidth(Decoder decoder) const {
+    return number(bandwidthKey(decoder), {0, 0, 1e13});
 }
 
-void Settings::setDecodeBandwidth(double bytesPerSecond) {
-    if (store("measured/decodeBandwidth", bytesPerSecond, decodeBandwidth())) Q_EMIT decodeBandwidthChanged();
+void Settings::setDecodeBandwidth(Decoder decoder, double bytesPerSecond) {
+    if (store(bandwidthKey(decoder), bytesPerSecond, decodeBandwidth(decoder)))
+        Q_EMIT decodeBandwidthChanged();
 }
 
 double Settings::loadRate() const {

@@ -90,9 +90,11 @@ class Settings : public QObject {
     void setSeed(qint64 seed);
     QString lastModel() const;
     void setLastModel(const QString& path);
-    /// Bytes of weights per second that the last answer was decoded at; 0: there was none yet.
-    double decodeBandwidth() const;
-    void setDecodeBandwidth(double bytesPerSecond);
+    /// What decoded an answer, each at a speed of its own.
+    enum class Decoder { Cpu, Gpu };
+    /// Bytes of weights per second that its last answer was decoded at; 0: there was none yet.
+    double decodeBandwidth(Decoder decoder) const;
+    void setDecodeBandwidth(Decoder decoder, double bytesPerSecond);
     double loadRate() const;  ///< bytes per second of the last load of a model; 0: none was measured yet
     void setLoadRate(double bytesPerSecond);
     /// Whether a person has seen this notice; it is not worth a second look.

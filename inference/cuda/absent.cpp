@@ -19,6 +19,10 @@ MemoryPlan planCudaMemory(const Checkpoint& checkpoint, int context, KvKind kv) 
     return planMemory(checkpoint, context, kv);
 }
 
+MemoryPlan planCudaContext(const Checkpoint& checkpoint, int context, KvKind kv) {
+    return planContext(checkpoint, context, kv);
+}
+
 uint64_t availableCudaMemory() {
     return 0;
 }

@@ -14,11 +14,10 @@ constexpr int kPlannedMultiprocessors = 64;
 
 }  // namespace
 
-MemoryPlan planCudaMemory(const Checkpoint& checkpoint, int context, KvKind kv) {
+MemoryPlan planCudaContext(const Checkpoint& checkpoint, int context, KvKind kv) {
     const ScratchPlan scratch(checkpoint.config(), context, kPlannedMultiprocessors);
     MemoryPlan plan;
     plan.context = context;
-    plan.weights = plannedWeightBytes(checkpoint);
     plan.kv = KvCache(checkpoint.config(), context, kv).bytes();
     plan.scratch = scratch.deviceBytes + scratch.pinnedBytes;
     return plan;
@@ -26,6 +25,12 @@ MemoryPlan planCudaMemory(const Checkpoint& checkpoint, int context, KvKind kv) 
 
 Result<std::string> cublasVersion() {
     return Cublas::version();
+}
+
+MemoryPlan planCudaMemory(const Checkpoint& checkpoint, int context, KvKind kv) {
+    MemoryPlan plan = planCudaContext(checkpoint, context, kv);
+    plan.weights = plannedWeightBytes(checkpoint);
+    return plan;
 }
 
 Result<std::unique_ptr<Backend>> loadCudaBackend(const Checkpoint& checkpoint, const CudaOptions& options,

@@ -57,6 +57,8 @@ struct CudaOptions {
 
 /// Bytes of a loaded model on the device, before anything is loaded.
 MemoryPlan planCudaMemory(const Checkpoint& checkpoint, int context, KvKind kv);
+/// The same without the weights, in microseconds.
+MemoryPlan planCudaContext(const Checkpoint& checkpoint, int context, KvKind kv);
 /// Bytes that a model can take now: of the device, or where it shares the processor's memory MemAvailable.
 uint64_t availableCudaMemory();
 

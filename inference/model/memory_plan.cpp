@@ -11,7 +11,6 @@ namespace edgechat::inference {
 namespace {
 
 constexpr int kDefaultContext = 4096;
-constexpr int kLeastContext = 256;  // worth offering
 constexpr uint64_t kLogitRows = 4;  // logits kept at once: scores, sampling copies
 constexpr uint64_t kThreads = 8;    // whose scratch is counted
 
@@ -74,44 +73,24 @@ int keptPositions(const ModelConfig& config, int context) {
     return std::min(runs(config.slidingWindow - 1 + kBatchTokens), runs(context));
 }
 
-MemoryPlan planMemory(const Checkpoint& checkpoint, int context, KvKind kv) {
+MemoryPlan planContext(const Checkpoint& checkpoint, int context, KvKind kv) {
     const ModelConfig& config = checkpoint.config();
     const auto tokens = static_cast<uint64_t>(context < 0 ? 0 : context);
     MemoryPlan plan;
     plan.context = context;
-    plan.weights = weightBytes(checkpoint.tensors());
     plan.kv = kvBytes(config, static_cast<uint64_t>(keptPositions(config, context < 0 ? 0 : context)), kv);
     plan.scratch = scratchBytes(config, hasInt8(checkpoint.tensors()), tokens);
     return plan;
 }
 
+MemoryPlan planMemory(const Checkpoint& checkpoint, int context, KvKind kv) {
+    MemoryPlan plan = planContext(checkpoint, context, kv);
+    plan.weights = weightBytes(checkpoint.tensors());
+    return plan;
+}
+
 int defaultContext(const ModelConfig& config) {
     return std::min(kDefaultContext, config.context);
-}
-
-int fittingContext(const Checkpoint& checkpoint, int wanted, KvKind kv, uint64_t available) {
-    for (int context = wanted / 2; context >= kLeastContext; context /= 2) {
-        if (planMemory(checkpoint, context, kv).total() <= available) return context;
-    }
-    return 0;
-}
-
-int largestContext(const Checkpoint& checkpoint, KvKind kv, uint64_t available) {
-    const ModelConfig& config = checkpoint.config();
-    const uint64_t weights = weightBytes(checkpoint.tensors());
-    const bool int8 = hasInt8(checkpoint.tensors());
-    const auto fits = [&](int context) {
-        const uint64_t cache = kvBytes(config, static_cast<uint64_t>(keptPositions(config, context)), kv);
-        return weights + cache + scratchBytes(config, int8, static_cast<uint64_t>(context)) <= available;
-    };
-    if (fits(config.context)) return config.context;
-    // Runs that fit, and runs that do not: bytes never fall where the context grows.
-    int least = 0, most = (config.context + kKeyRun - 1) / kKeyRun;
-    while (most - least > 1) {
-        const int middle = least + (most - least) / 2;
-        (fits(middle * kKeyRun) ? least : most) = middle;
-    }
-    return least * kKeyRun >= kLeastContext ? least * kKeyRun : 0;
 }
 
 uint64_t availableMemory() {

@@ -27,19 +27,12 @@ struct MemoryPlan {
 
 /// The plan of the CPU backend for a context of `context` tokens.
 MemoryPlan planMemory(const Checkpoint& checkpoint, int context, KvKind kv);
+/// The same without the weights.
+MemoryPlan planContext(const Checkpoint& checkpoint, int context, KvKind kv);
 
 /// The context that a model is loaded with when nobody names one: at most 4096 tokens and what it was trained
 /// for.
 int defaultContext(const ModelConfig& config);
-
-/// A context below `wanted` whose plan takes at most `available` bytes, by halving; 0 if not even 256 tokens
-/// fit.
-int fittingContext(const Checkpoint& checkpoint, int wanted, KvKind kv, uint64_t available);
-
-/// The largest context, in whole runs of kKeyRun or as long as the model was trained for, whose plan takes at
-/// most `available` bytes; 0 if not even 256 tokens (or those of a model trained for less) fit. Takes
-/// microseconds for a model of 32 layers.
-int largestContext(const Checkpoint& checkpoint, KvKind kv, uint64_t available);
 
 /// Bytes that the machine can give to a new program now (MemAvailable of /proc/meminfo).
 uint64_t availableMemory();

@@ -177,6 +177,60 @@ class ModelHostTest : public QObject {
         QVERIFY(m_host->gpuNote().isEmpty());
     }
 
+    void aGpuThatIsTooSmallIsOfferedASmallerContext() {
+        m_settings->setDevice(Settings::Cpu);
+        m_host->load(m_tiny);
+        QTRY_COMPARE(m_host->state(), ModelHost::Ready);
+        QCOMPARE(m_host->fittingContext(), 0);
+        // As if a GPU had refused it.
+        LoadedModel model;
+        model.gpuReason = QStringLiteral("it is full");
+        model.gpuContext = 1024;
+        QSignalSpy offered(m_host.get(), &ModelHost::fittingContextChanged);
+        Q_EMIT m_inference->loaded(model);
+        QCOMPARE(m_host->fittingContext(), 1024);
+        QCOMPARE(offered.size(), 1);
+        QCOMPARE(m_host->gpuNote(),
+                 QStringLiteral("The GPU cannot be used: it is full. Answers come from the "
+                                "CPU. With a context of %1 tokens the model fits on the GPU.")
+                     .arg(QLocale().toString(1024)));
+        m_host->useFittingContext();
+        QCOMPARE(m_host->state(), ModelHost::Loading);
+        QCOMPARE(m_host->fittingContext(), 0);
+        QVERIFY(m_host->settings()->isOwn(ModelSettings::Context));
+        QTRY_COMPARE(m_host->state(), ModelHost::Ready);
+        QCOMPARE(m_host->contextSize(), 1024);
+        // Without an offer nothing is loaded.
+        m_host->useFittingContext();
+        QCOMPARE(m_host->state(), ModelHost::Ready);
+        QCOMPARE(m_host->contextSize(), 1024);
+    }
+
+    void aModelThatFitsNowhereIsToldTheFiguresAndOfferedAContext() {
+        m_settings->setDevice(Settings::Cpu);
+        m_host->load(m_tiny);
+        QTRY_COMPARE(m_host->state(), ModelHost::Ready);
+        LoadFailure failure;
+        failure.error.code = ErrorCode::doesNotFit;
+        failure.shortage = {8'900'000'000, 7'600'000'000, 512, true};
+        Q_EMIT m_inference->loadFailed(failure);
+        QCOMPARE(
+            m_host->problem(),
+            QStringLiteral("tiny does not fit in memory, neither in the GPU's nor in the computer's: on the "
+                           "GPU it needs 8.9 GB, and 7.6 GB are available."));
+        QVERIFY2(m_host->problemFix().startsWith(QStringLiteral("Set the context to 512 tokens or fewer")),
+                 qPrintable(m_host->problemFix()));
+        QCOMPARE(m_host->fittingContext(), 512);
+        m_host->useFittingContext();
+        QTRY_COMPARE(m_host->state(), ModelHost::Ready);
+        QCOMPARE(m_host->contextSize(), 512);
+        failure.shortage = {8'900'000'000, 7'600'000'000, 0, false};
+        Q_EMIT m_inference->loadFailed(failure);
+        QCOMPARE(m_host->problem(),
+                 QStringLiteral("tiny does not fit in memory: it needs 8.9 GB, and 7.6 GB are available."));
+        QCOMPARE(m_host->fittingContext(), 0);
+    }
+
     void theModelsOwnContextIsLoadedAndAsksForAReload() {
         ModelSettings own(*m_settings);
         own.setModel(m_tiny, QStringLiteral("tiny"));

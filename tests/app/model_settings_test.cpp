@@ -316,6 +316,7 @@ class ModelSettingsTest : public QObject {
         constexpr double kInt8 = 2.0 * 2 * 256 * (16 + 2 + 16 + 2);
         const models::StoreEntry entry = import("first", 1);
         Program program;
+        program.settings()->setDevice(Settings::Cpu);
         program.editModel(entry.path, entry.name);
         ContextMemory& memory = *program.contextMemory();
         QVERIFY(!memory.known());

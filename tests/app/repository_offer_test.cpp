@@ -18,6 +18,12 @@ using namespace edgechat::app::testing;
 using edgechat::testing::JobsFixture;
 using edgechat::testing::SmallFamily;
 
+namespace {
+
+constexpr uint64_t kFree = 64'000'000'000;
+
+}  // namespace
+
 class RepositoryOfferTest : public QObject {
     Q_OBJECT
 
@@ -30,7 +36,7 @@ class RepositoryOfferTest : public QObject {
         m_host = std::make_unique<ModelHost>(*m_inference, *m_settings);
         m_library = std::make_unique<ModelLibrary>(*m_host, *m_settings);
         m_catalog = std::make_unique<CatalogList>(*m_library);
-        m_catalog->measure(0);
+        m_catalog->measure({kFree, {}});
         m_service = std::make_unique<models::jobs::JobService>(m_fixture->options);
         m_offer = std::make_unique<RepositoryOffer>(*m_service, *m_catalog);
     }
@@ -50,7 +56,7 @@ class RepositoryOfferTest : public QObject {
         QCOMPARE(m_offer->name(), QStringLiteral("tiny"));
         QCOMPARE(m_offer->family(), QStringLiteral("LLaMA"));
         QVERIFY2(m_offer->about().contains(QStringLiteral("4 bits")), qPrintable(m_offer->about()));
-        QVERIFY(m_offer->fits() && m_offer->diskFits() && m_offer->weightsBytes() > 0);
+        QVERIFY(m_offer->fits() && m_offer->diskFits() && memory("weights") > 0);
         double served = 0;  // of what makes the model: all but the pickle and the text
         double large = 0;
         for (const auto& [name, file] : m_fixture->hub.repository().files) {
@@ -67,16 +73,15 @@ class RepositoryOfferTest : public QObject {
 
     void aLongerContextTakesMore() {
         look();
-        QCOMPARE(m_offer->fitAt(m_offer->context())[QStringLiteral("contextBytes")].toDouble(),
-                 m_offer->contextBytes());
-        QVERIFY(m_offer->fitAt(2 * m_offer->context())[QStringLiteral("contextBytes")].toDouble() >
-                m_offer->contextBytes());
+        QCOMPARE(m_offer->fitAt(m_offer->context())[QStringLiteral("context")].toDouble(), memory("context"));
+        QVERIFY(m_offer->fitAt(2 * m_offer->context())[QStringLiteral("context")].toDouble() >
+                memory("context"));
     }
 
     void countsTheSpeedOfThisMachine() {
-        m_catalog->setDecodeBandwidth(1e9);
+        m_catalog->setDecodeBandwidth(1e9, 0);
         look();
-        QCOMPARE(m_offer->rate(), 1e9 / m_offer->weightsBytes());
+        QCOMPARE(m_offer->rate(), 1e9 / memory("weights"));
     }
 
     void whatNeedsAnAccountCanStillBeHad() {
@@ -84,7 +89,7 @@ class RepositoryOfferTest : public QObject {
         look();
         QCOMPARE(m_offer->state(), RepositoryOffer::Known);
         QVERIFY(m_offer->gated());
-        QCOMPARE(m_offer->weightsBytes(), 0.0);
+        QCOMPARE(memory("weights"), 0.0);
         QVERIFY2(m_offer->about().contains(QStringLiteral("licence")), qPrintable(m_offer->about()));
     }
 
@@ -133,6 +138,7 @@ class RepositoryOfferTest : public QObject {
     }
 
   private:
+    double memory(const char* name) const { return m_offer->memory()[QLatin1String(name)].toDouble(); }
     void look(const QString& wanted = QStringLiteral("org/tiny")) {
         m_offer->look(wanted);
         QCOMPARE(m_offer->state(), RepositoryOffer::Looking);

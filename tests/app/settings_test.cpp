@@ -74,6 +74,23 @@ class SettingsTest : public QObject {
         QCOMPARE(spy.size(), 1);
     }
 
+    void eachDeviceHasASpeedOfItsOwn() {
+        using Decoder = Settings::Decoder;
+        {
+            Settings settings;
+            QSignalSpy changes(&settings, &Settings::decodeBandwidthChanged);
+            QCOMPARE(settings.decodeBandwidth(Decoder::Cpu), 0.0);
+            settings.setDecodeBandwidth(Decoder::Cpu, 3e10);
+            QCOMPARE(settings.decodeBandwidth(Decoder::Gpu), 0.0);
+            settings.setDecodeBandwidth(Decoder::Gpu, 3e11);
+            settings.setDecodeBandwidth(Decoder::Gpu, 3e11);
+            QCOMPARE(changes.size(), 2);
+        }
+        const Settings settings;
+        QCOMPARE(settings.decodeBandwidth(Decoder::Cpu), 3e10);
+        QCOMPARE(settings.decodeBandwidth(Decoder::Gpu), 3e11);
+    }
+
     void aNoticeIsSeenUntilTheDeviceIsAnother() {
         const QString notice = QStringLiteral("The driver is too old, alas");
         {

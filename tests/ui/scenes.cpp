@@ -107,6 +107,14 @@ void fillLibrary(Program& program, bool loaded) {
          model("Llama-3.2-1B-Instruct", "1.2B", "Q4_0", "773 MB", false, true)});
 }
 
+QVariantMap memory(double weights, double context, double available) {
+    return memoryAt({{QStringLiteral("weights"), weights},
+                     {QStringLiteral("context"), context},
+                     {QStringLiteral("runtime"), 1.2e8},
+                     {QStringLiteral("available"), available}},
+                    1, 1);
+}
+
 QVariantMap offer(const char* name, const char* family, const char* goodAt, const char* parameters,
                   double download, const char* licence, double weights, double rest, bool gated,
                   const char* badge = "") {
@@ -123,9 +131,7 @@ QVariantMap offer(const char* name, const char* family, const char* goodAt, cons
             {QStringLiteral("gated"), gated},
             {QStringLiteral("badge"), QString::fromUtf8(badge)},
             {QStringLiteral("context"), 4096},
-            {QStringLiteral("weightsBytes"), weights},
-            {QStringLiteral("contextBytes"), rest},
-            {QStringLiteral("runtimeBytes"), 1.2e8},
+            {QStringLiteral("memory"), memory(weights, rest, available)},
             {QStringLiteral("fits"), weights + rest < available},
             {QStringLiteral("largestContext"), weights + rest < available ? 8192 : 0},
             {QStringLiteral("diskNeeded"), download + weights},
@@ -147,6 +153,24 @@ void fillCatalog(Program& program) {
                16.1e9, "Llama 3.1 Community License", 5.5e9, 8.9e8, true, "advanced")});
 }
 
+/// As beside a card of 8 GB: on it, on the processor in its place, and on neither.
+void placeCatalog(Program& program) {
+    CatalogList& catalog = *program.catalog();
+    const auto place = [&](int row, const char* key, const QVariant& value) {
+        QVariantMap memory = catalog.row(row)[QStringLiteral("memory")].toMap();
+        memory[QLatin1String(key)] = value;
+        catalog.setValue(row, QStringLiteral("memory"), memory);
+    };
+    for (const int row : {0, 2}) {
+        place(row, "inGpuMemory", true);
+        place(row, "runtime", 0.0);
+        place(row, "available", 4.7e9);
+    }
+    place(1, "available", 12.3e9);
+    place(1, "gpuNeeded", 5.1e9);
+    place(1, "gpuFree", 4.7e9);
+}
+
 void setOffer(RepositoryOffer& offer, bool known) {
     if (!known) {
         offer.setProperty("problem",
@@ -164,9 +188,7 @@ void setOffer(RepositoryOffer& offer, bool known) {
     offer.setProperty("downloadBytes", 14.5e9);
     offer.setProperty("licence", QStringLiteral("apache-2.0"));
     offer.setProperty("licenceUrl", QStringLiteral("https://example.org/page"));
-    offer.setProperty("weightsBytes", 4.15e9);
-    offer.setProperty("contextBytes", 6.3e8);
-    offer.setProperty("runtimeBytes", 1.2e8);
+    offer.setProperty("memory", memory(4.15e9, 6.3e8, 6.1e9));
     offer.setProperty("largestContext", 11264);
     offer.setProperty("diskNeeded", 18.9e9);
     offer.setProperty("diskFits", false);
@@ -379,17 +401,34 @@ void setUnusedCard(Program& program) {
         kTooOld + QStringLiteral(". Install the NVIDIA driver 525 or newer and restart the computer."));
 }
 
+/// There is a card, and the model is too large for it.
+void setFullCard(Program& program) {
+    ModelHost& host = *program.model();
+    host.setProperty(
+        "gpuNote", QStringLiteral("The GPU cannot be used: this model needs 8.9 GB of GPU memory, and 7.6 GB "
+                                  "are free. Answers come from the CPU. With a context of 6,144 tokens the "
+                                  "model fits on the GPU."));
+    host.setProperty("gpuNoteIsNew", true);
+    host.setProperty("fittingContext", 6144);
+}
+
 /// What the settings of a model show of its memory.
-void setContextMemory(Program& program, bool fits) {
+void setContextMemory(Program& program, const QString& scene) {
+    const bool full = scene.endsWith(u"full");
     ContextMemory& memory = *program.contextMemory();
     memory.setProperty("known", true);
-    memory.setProperty("context", fits ? 8192 : 32768);
+    memory.setProperty("context", full ? 32768 : 8192);
     memory.setProperty("trainedContext", 8192);
-    memory.setProperty("largestContext", fits ? 8192 : 6144);
-    memory.setProperty("cacheBytes", fits ? 1.07e9 : 4.29e9);
-    memory.setProperty("totalBytes", fits ? 2.1e9 : 8.4e9);
+    memory.setProperty("largestContext", full ? 6144 : 8192);
+    memory.setProperty("cacheBytes", full ? 4.29e9 : 1.07e9);
+    memory.setProperty("totalBytes", full ? 8.4e9 : 2.1e9);
     memory.setProperty("availableBytes", 4.4e9);
-    memory.setProperty("fits", fits);
+    memory.setProperty("fits", !full);
+    memory.setProperty("inGpuMemory", scene.startsWith(u"sheet-gpu") && scene != u"sheet-gpu-lacks");
+    if (scene != u"sheet-gpu-lacks") return;
+    memory.setProperty("gpuNeededBytes", 2.4e9);
+    memory.setProperty("gpuFreeBytes", 1.9e9);
+    memory.setProperty("gpuContext", 5632);
 }
 
 void setConversation(Program& program, const QString& answer, MessageList::Status status) {
@@ -418,6 +457,7 @@ QStringList sceneNames() {
             QStringLiteral("interrupted"),
             QStringLiteral("context-full"),
             QStringLiteral("load-failed"),
+            QStringLiteral("does-not-fit"),
             QStringLiteral("history-failed"),
             QStringLiteral("search"),
             QStringLiteral("models"),
@@ -448,6 +488,8 @@ QStringList sceneNames() {
             QStringLiteral("part-missing"),
             QStringLiteral("models-catalog"),
             QStringLiteral("models-offer"),
+            QStringLiteral("models-gpu"),
+            QStringLiteral("models-gpu-offer"),
             QStringLiteral("models-jobs"),
             QStringLiteral("models-cached"),
             QStringLiteral("models-checking"),
@@ -456,9 +498,14 @@ QStringList sceneNames() {
             QStringLiteral("sheet"),
             QStringLiteral("sheet-answers"),
             QStringLiteral("sheet-full"),
+            QStringLiteral("sheet-gpu"),
+            QStringLiteral("sheet-gpu-lacks"),
+            QStringLiteral("sheet-gpu-full"),
             QStringLiteral("gpu"),
             QStringLiteral("gpu-unused"),
             QStringLiteral("gpu-unused-chat"),
+            QStringLiteral("gpu-lacks"),
+            QStringLiteral("gpu-lacks-chat"),
             QStringLiteral("settings-gpu"),
             QStringLiteral("settings-gpu-unused"),
             QStringLiteral("settings-downloads"),
@@ -498,6 +545,25 @@ void setScene(Program& program, const QString& name) {
         program.model()->setProperty("state", ModelHost::Failed);
         return;
     }
+    if (name == u"does-not-fit") {
+        fillLibrary(program, false);
+        ModelHost& host = *program.model();
+        host.setProperty("name", QStringLiteral("Llama-2-7B-Chat"));
+        host.setProperty(
+            "problem",
+            QStringLiteral("Llama-2-7B-Chat does not fit in memory, neither in the GPU's nor in the "
+                           "computer's: on the GPU it needs 8.9 GB, and 7.6 GB are available."));
+        host.setProperty(
+            "problemFix",
+            QStringLiteral("Set the context to 6,144 tokens or fewer in Settings, or close other "
+                           "programs."));
+        host.setProperty(
+            "problemDetails",
+            QStringLiteral("the model does not fit in memory: /mnt/models/llama-2-7b-chat.gguf"));
+        host.setProperty("fittingContext", 6144);
+        host.setProperty("state", ModelHost::Failed);
+        return;
+    }
     if (name == u"unsupported" || name == u"part-missing") {
         fillLibrary(program, false);
         const bool part = name == u"part-missing";
@@ -527,13 +593,15 @@ void setScene(Program& program, const QString& name) {
         program.model()->setProperty("onGpu", true);
     }
     if (name.endsWith(u"gpu-unused") || name == u"gpu-unused-chat") setUnusedCard(program);
-    if (name == u"ready" || name == u"gpu-unused") return;
+    if (name.startsWith(u"gpu-lacks")) setFullCard(program);
+    if (name == u"ready" || name == u"gpu-unused" || name == u"gpu-lacks") return;
     if (name == u"no-template" || name == u"odd-template") {
         setCompletion(program, name == u"odd-template");
         return;
     }
-    if (name == u"models-catalog" || name == u"models-offer") {
+    if (name == u"models-catalog" || name == u"models-offer" || name.startsWith(u"models-gpu")) {
         fillCatalog(program);
+        if (name.startsWith(u"models-gpu")) placeCatalog(program);
         program.library()->setRows({program.library()->row(0)});
     }
     if (name == u"models-wanted" || name == u"models-refused") {
@@ -616,9 +684,9 @@ void setScene(Program& program, const QString& name) {
         setConversation(program, kAnswer, MessageList::Complete);
     }
     if (name.startsWith(u"sheet")) {
-        setContextMemory(program, name != u"sheet-full");
+        setContextMemory(program, name);
         ModelSettings& settings = *program.modelSettings();
-        settings.setContextTokens(name == u"sheet-full" ? 32768 : 8192);
+        settings.setContextTokens(name.endsWith(u"full") ? 32768 : 8192);
         settings.setTemperature(0.3);
         if (name != u"sheet")
             settings.setSystemPrompt(QStringLiteral("You help with Python. Answer in few words."));

@@ -108,7 +108,7 @@ void PicturesTest::everySceneHasAFace() {
         if (scene == u"deleted") program.conversations()->remove(2);
         if (scene == u"conversation")
             QTest::mouseMove(window, QPoint(size.width() / 2 + 100, size.height() / 2));
-        if (scene == u"models-offer") {
+        if (scene == u"models-offer" || scene == u"models-gpu-offer") {
             QTest::qWait(60);
             openDetails(window->contentItem(), QStringLiteral("catalogDetailsButton"));
         }
@@ -117,6 +117,7 @@ void PicturesTest::everySceneHasAFace() {
             openDetails(window->contentItem());
         }
         QTest::qWait(160);
+        if (scene == u"models-gpu") showPart(window->contentItem(), QStringLiteral("modelsPageList"), 0.6);
         if (scene == u"sheet-answers") showPart(window->contentItem(), QStringLiteral("sheetView"), 0.6);
         if (scene.startsWith(u"settings-")) {
             showPart(window->contentItem(), QStringLiteral("settingsView"), scene.contains(u"gpu") ? 0.2 : 1);

@@ -17,6 +17,7 @@ Item {
     readonly property real footHeight: foot.height + Theme.space3
     readonly property int sideMargin: width < 640 ? Theme.space4 : Theme.space5
     readonly property int columnWidth: Math.min(Theme.measure, width - 2 * sideMargin)
+    readonly property string useContextText: qsTr("Use %1 tokens of context").arg(Theme.count(host.fittingContext))
     signal sidebarToggled
     signal modelsPageRequested
     signal modelSettingsRequested
@@ -115,10 +116,21 @@ Item {
             cause: page.host.problem
             fix: page.host.problemFix
             details: page.host.problemDetails
-            actionText: qsTr("Try again")
-            secondActionText: qsTr("Choose another model")
-            onAction: page.host.retry()
-            onSecondAction: page.openModelSwitcher()
+            readonly property bool canShrink: page.host.fittingContext > 0
+            actionText: canShrink ? page.useContextText : qsTr("Try again")
+            secondActionText: canShrink ? qsTr("Try again") : qsTr("Choose another model")
+            onAction: {
+                if (canShrink)
+                    page.host.useFittingContext();
+                else
+                    page.host.retry();
+            }
+            onSecondAction: {
+                if (canShrink)
+                    page.host.retry();
+                else
+                    page.openModelSwitcher();
+            }
             onCopyRequested: text => page.program.copyText(text)
         }
     }
@@ -353,7 +365,12 @@ Item {
             Layout.rightMargin: Theme.space4
             visible: page.host.state === ModelHost.Ready && page.host.gpuNoteIsNew
             text: page.host.gpuNote
+            actionText: page.host.fittingContext > 0 ? page.useContextText : ""
             closable: true
+            onAction: {
+                page.host.useFittingContext();
+                composer.focusInput();
+            }
             onClosed: {
                 page.host.setGpuNoteSeen();
                 composer.focusInput();

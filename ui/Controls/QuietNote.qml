@@ -3,7 +3,7 @@ import QtQuick.Layouts
 import EdgeChat.Controls
 import EdgeChat.Theme
 
-// A line that explains without asking for anything.
+// A line that explains without asking for anything; it may offer one thing to do.
 RowLayout {
     id: note
 
@@ -11,7 +11,9 @@ RowLayout {
     property string iconName: "info"
     property bool warning: false
     property int horizontalAlignment: Text.AlignLeft
+    property string actionText
     property bool closable: false
+    signal action
     signal closed
 
     spacing: Theme.space2
@@ -25,16 +27,27 @@ RowLayout {
         size: Theme.iconSmall
         color: note.warning ? Theme.warning : Theme.secondary
     }
-    Text {
+    ColumnLayout {
         Layout.fillWidth: true
-        text: note.text
-        color: note.warning ? Theme.warning : Theme.secondary
-        font.pixelSize: Theme.fontBase
-        lineHeight: 1.12
-        wrapMode: Text.Wrap
-        horizontalAlignment: note.horizontalAlignment
-        textFormat: Text.PlainText
-        Accessible.ignored: true
+        spacing: Theme.space2
+
+        Text {
+            Layout.fillWidth: true
+            text: note.text
+            color: note.warning ? Theme.warning : Theme.secondary
+            font.pixelSize: Theme.fontBase
+            lineHeight: 1.12
+            wrapMode: Text.Wrap
+            horizontalAlignment: note.horizontalAlignment
+            textFormat: Text.PlainText
+            Accessible.ignored: true
+        }
+        Button {
+            objectName: "noteAction"
+            visible: note.actionText.length > 0
+            text: note.actionText
+            onClicked: note.action()
+        }
     }
     IconButton {
         Layout.alignment: Qt.AlignTop

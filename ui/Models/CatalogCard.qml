@@ -19,21 +19,18 @@ Card {
     required property bool gated
     required property string badge
     required property int context
-    required property real weightsBytes
-    required property real contextBytes
-    required property real runtimeBytes
+    required property var memory // at `context`: CatalogList's memoryFacts()
     required property bool fits
     required property int largestContext
     required property real diskNeeded
     required property bool diskFits
     required property real rate // tokens per second to expect; 0: unknown
     required property string problem
-    property real memoryAvailable: 0
     property real diskAvailable: 0
     property bool coming: false // it is on its way
     property bool open: false
     property int chosenContext: context
-    property var chosenFit: ({}) // at chosenContext: { contextBytes, fits }
+    property var chosenMemory: memory // at chosenContext
     property bool closable: false
     signal getRequested
     signal closed
@@ -56,6 +53,18 @@ Card {
             font.weight: Font.DemiBold
             textFormat: Text.PlainText
         }
+    }
+
+    component CardMemory: MemoryBar {
+        required property var memory
+        readonly property bool known: card.problem.length === 0 && memory.weights > 0
+        Layout.fillWidth: true
+        weights: memory.weights
+        rest: memory.context + memory.runtime
+        available: memory.available
+        inGpuMemory: memory.inGpuMemory
+        gpuNeeded: memory.gpuNeeded
+        gpuFree: memory.gpuFree
     }
 
     RowLayout {
@@ -106,13 +115,10 @@ Card {
                 wrapMode: Text.Wrap
                 textFormat: Text.PlainText
             }
-            MemoryBar {
-                Layout.fillWidth: true
+            CardMemory {
                 Layout.topMargin: 2
-                visible: card.problem.length === 0 && card.weightsBytes > 0 && card.memoryAvailable > 0 && !card.open
-                weights: card.weightsBytes
-                rest: card.contextBytes + card.runtimeBytes
-                available: card.memoryAvailable
+                visible: known && memory.available > 0 && !card.open
+                memory: card.memory
                 context: card.context
             }
             Text {
@@ -140,12 +146,9 @@ Card {
                 visible: card.open
                 spacing: Theme.space2
 
-                MemoryBar {
-                    Layout.fillWidth: true
-                    visible: card.problem.length === 0 && card.weightsBytes > 0
-                    weights: card.weightsBytes
-                    rest: (card.chosenFit.contextBytes ?? card.contextBytes) + card.runtimeBytes
-                    available: card.memoryAvailable
+                CardMemory {
+                    visible: known
+                    memory: card.chosenMemory
                     context: card.chosenContext
                 }
                 RowLayout {
@@ -169,7 +172,7 @@ Card {
                         onMoved: card.chosenContext = value
                     }
                     Text {
-                        text: qsTr("up to %1 tokens fit").arg(Theme.count(card.largestContext))
+                        text: (card.chosenMemory.inGpuMemory ? qsTr("up to %1 tokens fit into GPU memory") : qsTr("up to %1 tokens fit")).arg(Theme.count(card.largestContext))
                         color: Theme.secondary
                         font.pixelSize: Theme.fontSmall
                     }

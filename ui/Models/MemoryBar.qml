@@ -3,6 +3,7 @@ import EdgeChat.Controls
 import EdgeChat.Theme
 
 // What a model would take of the memory that is free: weights, then context and program.
+// The figures are of the device that would run it.
 Item {
     id: bar
 
@@ -10,7 +11,20 @@ Item {
     property real rest: 0
     property real available: 0
     property int context: 0 // tokens
+    property bool inGpuMemory: false // all of them are of the GPU's own memory
+    property real gpuNeeded: 0 // of a model that the CPU runs because the GPU does not hold it, else 0
+    property real gpuFree: 0
     readonly property bool fits: weights + rest <= available
+    readonly property string taken: Theme.bytes(weights + rest)
+    readonly property string free: Theme.bytes(available)
+    readonly property string sentence: !fits
+        ? (inGpuMemory ? qsTr("needs %1, and %2 of GPU memory are free; main memory is too small as well") : qsTr("needs %1, and %2 of memory are free"))
+            .arg(taken).arg(free)
+        : inGpuMemory ? qsTr("%1 of %2 free GPU memory, with a context of %3 tokens").arg(taken).arg(free).arg(Theme.count(context))
+        : gpuNeeded > 0
+            ? qsTr("%1 of %2 free memory, with a context of %3 tokens. Runs on the CPU: the GPU would need %4 for it and has %5 free.")
+                .arg(taken).arg(free).arg(Theme.count(context)).arg(Theme.bytes(gpuNeeded)).arg(Theme.bytes(gpuFree))
+        : qsTr("%1 of %2 free memory, with a context of %3 tokens").arg(taken).arg(free).arg(Theme.count(context))
 
     implicitHeight: note.implicitHeight
 
@@ -26,11 +40,10 @@ Item {
     }
     Text {
         id: note
+        objectName: "memoryText"
         x: share.width + Theme.space2
         width: bar.width - x
-        text: bar.fits
-            ? qsTr("%1 of %2 free memory, with a context of %3 tokens").arg(Theme.bytes(bar.weights + bar.rest)).arg(Theme.bytes(bar.available)).arg(Theme.count(bar.context))
-            : qsTr("needs %1, and %2 of memory are free").arg(Theme.bytes(bar.weights + bar.rest)).arg(Theme.bytes(bar.available))
+        text: bar.sentence
         color: bar.fits ? Theme.secondary : Theme.danger
         font.pixelSize: Theme.fontSmall
         wrapMode: Text.Wrap

@@ -297,18 +297,15 @@ Item {
                     gated: page.offer.gated
                     badge: ""
                     context: page.offer.context
-                    weightsBytes: page.offer.weightsBytes
-                    contextBytes: page.offer.contextBytes
-                    runtimeBytes: page.offer.runtimeBytes
+                    memory: page.offer.memory
                     fits: page.offer.fits
                     largestContext: page.offer.largestContext
                     diskNeeded: page.offer.diskNeeded
                     diskFits: page.offer.diskFits
                     rate: page.offer.rate
                     problem: ""
-                    memoryAvailable: page.catalog.memoryAvailable
                     diskAvailable: page.catalog.diskAvailable
-                    chosenFit: open ? page.offer.fitAt(chosenContext) : ({})
+                    chosenMemory: open && page.offer.memory ? page.offer.fitAt(chosenContext) : memory
                     coming: page.jobs.count > 0 && page.jobs.has(repository)
                     closable: true
                     onClosed: page.offer.dismiss()
@@ -346,9 +343,8 @@ Item {
 
                     CatalogCard {
                         Layout.fillWidth: true
-                        memoryAvailable: page.catalog.memoryAvailable
                         diskAvailable: page.catalog.diskAvailable
-                        chosenFit: open ? page.catalog.fitAt(catalogId, chosenContext) : ({})
+                        chosenMemory: open && memory ? page.catalog.fitAt(catalogId, chosenContext) : memory
                         coming: page.jobs.count > 0 && page.jobs.has(repository)
                         onGetRequested: {
                             page.jobs.get(repository);

@@ -102,22 +102,28 @@ bool JobList::has(const QString& repository) const {
 }
 
 CatalogList::CatalogList()
-    : RowModel({"catalogId",      "name",           "family",       "repository",   "goodAt",
-                "parametersText", "downloadBytes",  "licenceName",  "licenceUrl",   "gated",
-                "badge",          "context",        "weightsBytes", "contextBytes", "runtimeBytes",
-                "fits",           "largestContext", "diskNeeded",   "diskFits",     "rate",
-                "problem"}) {}
+    : RowModel({"catalogId", "name", "family", "repository", "goodAt", "parametersText", "downloadBytes",
+                "licenceName", "licenceUrl", "gated", "badge", "context", "memory", "fits", "largestContext",
+                "diskNeeded", "diskFits", "rate", "problem"}) {}
+
+QVariantMap memoryAt(QVariantMap memory, int known, int context) {
+    for (const char* name : {"weights", "context", "runtime", "available", "gpuNeeded", "gpuFree"}) {
+        QVariant& bytes = memory[QLatin1String(name)];
+        bytes = bytes.toDouble();
+    }
+    QVariant& inGpuMemory = memory[QStringLiteral("inGpuMemory")];
+    inGpuMemory = inGpuMemory.toBool();
+    QVariant& bytes = memory[QStringLiteral("context")];
+    bytes = bytes.toDouble() * context / known;
+    return memory;
+}
 
 QVariantMap CatalogList::fitAt(const QString& id, int context) const {
     for (int i = 0; i < count(); ++i) {
         const QVariantMap entry = row(i);
-        if (entry[QStringLiteral("catalogId")] != id) continue;
-        const double perToken =
-            entry[QStringLiteral("contextBytes")].toDouble() / entry[QStringLiteral("context")].toDouble();
-        const double bytes = perToken * context;
-        return {{QStringLiteral("contextBytes"), bytes},
-                {QStringLiteral("fits"),
-                 entry[QStringLiteral("weightsBytes")].toDouble() + bytes < m_memoryAvailable}};
+        if (entry[QStringLiteral("catalogId")] == id)
+            return memoryAt(entry[QStringLiteral("memory")].toMap(), entry[QStringLiteral("context")].toInt(),
+                            context);
     }
     return {};
 }

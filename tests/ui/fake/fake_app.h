@@ -223,14 +223,18 @@ class ContextMemory : public QObject {
     Q_PROPERTY(double totalBytes MEMBER m_totalBytes NOTIFY changed FINAL)
     Q_PROPERTY(double availableBytes MEMBER m_availableBytes NOTIFY changed FINAL)
     Q_PROPERTY(bool fits MEMBER m_fits NOTIFY changed FINAL)
+    Q_PROPERTY(bool inGpuMemory MEMBER m_inGpuMemory NOTIFY changed FINAL)
+    Q_PROPERTY(double gpuNeededBytes MEMBER m_gpuNeededBytes NOTIFY changed FINAL)
+    Q_PROPERTY(double gpuFreeBytes MEMBER m_gpuFreeBytes NOTIFY changed FINAL)
+    Q_PROPERTY(int gpuContext MEMBER m_gpuContext NOTIFY changed FINAL)
 
   Q_SIGNALS:
     void changed();
 
   private:
-    bool m_known = false, m_fits = true;
-    int m_context = 0, m_trainedContext = 0, m_largestContext = 0;
-    double m_cacheBytes = 0, m_totalBytes = 0, m_availableBytes = 0;
+    bool m_known = false, m_fits = true, m_inGpuMemory = false;
+    int m_context = 0, m_trainedContext = 0, m_largestContext = 0, m_gpuContext = 0;
+    double m_cacheBytes = 0, m_totalBytes = 0, m_availableBytes = 0, m_gpuNeededBytes = 0, m_gpuFreeBytes = 0;
 };
 
 class Gpu : public QObject {
@@ -308,6 +312,7 @@ class ModelHost : public QObject {
     Q_PROPERTY(bool inGpuMemory MEMBER m_inGpuMemory NOTIFY changed FINAL)
     Q_PROPERTY(QString gpuNote MEMBER m_gpuNote NOTIFY changed FINAL)
     Q_PROPERTY(bool gpuNoteIsNew MEMBER m_gpuNoteIsNew NOTIFY changed FINAL)
+    Q_PROPERTY(int fittingContext MEMBER m_fittingContext NOTIFY changed FINAL)
     Q_PROPERTY(QString path MEMBER m_path NOTIFY changed FINAL)
     Q_PROPERTY(int contextSize MEMBER m_contextSize NOTIFY changed FINAL)
     Q_PROPERTY(int trainedContext MEMBER m_trainedContext NOTIFY changed FINAL)
@@ -334,6 +339,7 @@ class ModelHost : public QObject {
     Q_INVOKABLE void load(const QString& path) { setProperty("loadedPath", path); }
     Q_INVOKABLE void unload() { setProperty("state", None); }
     Q_INVOKABLE void retry() { setProperty("loadedPath", QStringLiteral("retry")); }
+    Q_INVOKABLE void useFittingContext() { setProperty("loadedPath", QStringLiteral("fitting context")); }
     Q_INVOKABLE void setGpuNoteSeen() { setProperty("gpuNoteIsNew", false); }
 
   Q_SIGNALS:
@@ -345,7 +351,7 @@ class ModelHost : public QObject {
     QString m_name, m_family, m_sizeText, m_quantization, m_device, m_path, m_problem, m_problemFix,
         m_problemDetails, m_loadedPath, m_templateNote, m_templateProblem, m_deviceText, m_gpuNote;
     bool m_onGpu = false, m_inGpuMemory = false, m_gpuNoteIsNew = false;
-    int m_contextSize = 0, m_trainedContext = 0;
+    int m_contextSize = 0, m_trainedContext = 0, m_fittingContext = 0;
     bool m_completesText = false;
     qint64 m_weightBytes = 0, m_kvBytes = 0, m_expectedBytes = 0, m_residentBefore = 0;
     bool m_startup = false, m_reloadNeeded = false;
@@ -412,13 +418,15 @@ class InstalledModels : public ModelLibrary {
     QString m_filter;
 };
 
+/// What is known of a model's memory at `known` tokens of context, for `context` of them.
+QVariantMap memoryAt(QVariantMap memory, int known, int context);
+
 class CatalogList : public RowModel {
     Q_OBJECT
     QML_ELEMENT
     QML_UNCREATABLE("fake")
     Q_PROPERTY(QString filter MEMBER m_filter NOTIFY changed FINAL)
     Q_PROPERTY(bool onlyFitting MEMBER m_onlyFitting NOTIFY changed FINAL)
-    Q_PROPERTY(double memoryAvailable MEMBER m_memoryAvailable NOTIFY changed FINAL)
     Q_PROPERTY(double diskAvailable MEMBER m_diskAvailable NOTIFY changed FINAL)
 
   public:
@@ -431,7 +439,7 @@ class CatalogList : public RowModel {
   private:
     QString m_filter;
     bool m_onlyFitting = false;
-    double m_memoryAvailable = 6.1e9, m_diskAvailable = 11.3e9;
+    double m_diskAvailable = 11.3e9;
 };
 
 class CachedModels : public RowModel {
@@ -459,9 +467,7 @@ class RepositoryOffer : public QObject {
     Q_PROPERTY(QString licenceUrl MEMBER m_licenceUrl NOTIFY changed FINAL)
     Q_PROPERTY(bool gated MEMBER m_gated NOTIFY changed FINAL)
     Q_PROPERTY(int context MEMBER m_context NOTIFY changed FINAL)
-    Q_PROPERTY(double weightsBytes MEMBER m_weightsBytes NOTIFY changed FINAL)
-    Q_PROPERTY(double contextBytes MEMBER m_contextBytes NOTIFY changed FINAL)
-    Q_PROPERTY(double runtimeBytes MEMBER m_runtimeBytes NOTIFY changed FINAL)
+    Q_PROPERTY(QVariantMap memory MEMBER m_memory NOTIFY changed FINAL)
     Q_PROPERTY(bool fits MEMBER m_fits NOTIFY changed FINAL)
     Q_PROPERTY(int largestContext MEMBER m_largestContext NOTIFY changed FINAL)
     Q_PROPERTY(double diskNeeded MEMBER m_diskNeeded NOTIFY changed FINAL)
@@ -478,10 +484,7 @@ class RepositoryOffer : public QObject {
         setProperty("state", Looking);
     }
     Q_INVOKABLE void dismiss() { setProperty("state", None); }
-    Q_INVOKABLE QVariantMap fitAt(int context) const {
-        return {{QStringLiteral("contextBytes"), m_contextBytes * context / m_context},
-                {QStringLiteral("fits"), m_fits}};
-    }
+    Q_INVOKABLE QVariantMap fitAt(int context) const { return memoryAt(m_memory, m_context, context); }
 
   Q_SIGNALS:
     void changed();
@@ -490,8 +493,8 @@ class RepositoryOffer : public QObject {
     State m_state = None;
     QString m_wanted, m_repository, m_name, m_family, m_about, m_parametersText, m_licence, m_licenceUrl,
         m_problem;
-    double m_downloadBytes = 0, m_weightsBytes = 0, m_contextBytes = 0, m_runtimeBytes = 0, m_diskNeeded = 0,
-           m_rate = 0;
+    double m_downloadBytes = 0, m_diskNeeded = 0, m_rate = 0;
+    QVariantMap m_memory = memoryAt({}, 1, 1);
     int m_context = 4096, m_largestContext = 0;
     bool m_gated = false, m_fits = true, m_diskFits = true;
 };
