@@ -52,17 +52,8 @@ class Loader {
                          "no room for " + std::to_string(bytes >> 20) + " MiB",
                          "a smaller model"};
         }
-        std::byte* next = weights.memory.data();
-        for (const VectorPlace& place : m_vectors) {
-            Result<std::vector<float>> values = m_checkpoint.readVector(*place.tensor);
-            if (!values) return values.error();
-            std::memcpy(next, values->data(), values->size() * 4);
-            *place.values = reinterpret_cast<const float*>(next);
-            next += aligned(values->size() * 4);
-        }
-        if (Result<void> loaded = loadMatrices(next); !loaded) return loaded.error();
+        if (Result<void> loaded = loadInto(weights.memory.data()); !loaded) return loaded.error();
         if (!m_checkpoint.tensors().head) weights.head.matrix = weights.embedding;
-        m_checkpoint.dropPageCache();
         return weights;
     }
 
@@ -107,9 +98,16 @@ class Loader {
         RowRange rows;
     };
 
-    Result<void> loadMatrices(std::byte* next) {
+    /// Vectors come first, and first of all are read.
+    Result<void> loadInto(std::byte* memory) {
+        std::byte *vectors = memory, *next = memory;
         std::vector<Chunk> chunks;
-        std::vector<std::vector<TensorRows>> rows;
+        std::vector<std::vector<TensorRows>> rows(1);
+        for (const VectorPlace& place : m_vectors) {
+            rows[0].push_back({place.tensor, {0, place.tensor->rows}});
+            *place.values = reinterpret_cast<const float*>(next);
+            next += aligned(static_cast<size_t>(place.tensor->columns) * 4);
+        }
         for (const MatrixPlace& place : m_matrices) {
             PackedMatrix& matrix = *place.matrix;
             const uint64_t tileBytes = place.tensor->rowBytes() * static_cast<uint64_t>(matrix.tileRows);
@@ -126,6 +124,13 @@ class Loader {
         }
         RowStream stream(m_checkpoint, rows);
         m_strips.resize(static_cast<size_t>(m_pool.threads()));
+        if (Result<void> read = stream.next(); !read) return read;
+        for (const VectorPlace& place : m_vectors) {
+            const Result<std::vector<float>> values = stream.values(*place.tensor);
+            if (!values) return values.error();
+            std::memcpy(vectors, values->data(), values->size() * 4);
+            vectors += aligned(values->size() * 4);
+        }
         for (const Chunk& chunk : chunks) {
             if (Result<void> read = stream.next(); !read) return read;
             if (Result<void> packed = pack(chunk, stream); !packed) return packed;

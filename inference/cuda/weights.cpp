@@ -291,8 +291,7 @@ class Loader {
             if (!memory) return memory.error();
             staging = std::move(*memory);
         }
-        if (Result<void> done = loadMatrices(plan.matrices, places); !done) return done;
-        if (Result<void> done = load(plan.vectors, places.back()); !done) return done;
+        if (Result<void> done = load(plan, places); !done) return done;
         return m_runtime.synchronize();
     }
 
@@ -328,7 +327,8 @@ class Loader {
         uint64_t bytes = 0;  // of the rows of its tensors
     };
 
-    Result<void> loadMatrices(const std::vector<MatrixJob>& jobs, const std::vector<std::byte*>& places) {
+    Result<void> load(const Plan& plan, const std::vector<std::byte*>& places) {
+        const std::vector<MatrixJob>& jobs = plan.matrices;
         std::vector<Piece> pieces;
         std::vector<std::vector<TensorRows>> rows;
         for (size_t i = 0; i < jobs.size(); ++i) {
@@ -344,16 +344,22 @@ class Loader {
                 pieces.push_back({&jobs[i], layout, places[i], first, count, first + count == tiles,
                                   bytesOf(rows.back())});
             }
+            for (const TensorInfo* bias : jobs[i].biases) {
+                if (bias != nullptr) rows.back().push_back({bias, {0, bias->rows}});
+            }
         }
+        rows.emplace_back();
+        for (const VectorJob& job : plan.vectors) rows.back().push_back({job.tensor, {0, job.tensor->rows}});
         RowStream stream(m_checkpoint, rows);
         for (const Piece& piece : pieces) {
             if (Result<void> read = stream.next(); !read) return read;
             if (Result<void> done = pack(piece, stream); !done) return done;
             if (!piece.last) continue;
-            if (Result<void> done = loadBias(*piece.job, piece.device + piece.layout.bytes); !done)
+            if (Result<void> done = loadBias(*piece.job, piece.device + piece.layout.bytes, stream); !done)
                 return done;
         }
-        return {};
+        if (Result<void> read = stream.next(); !read) return read;
+        return load(plan.vectors, places.back(), stream);
     }
 
     Result<void> pack(const Piece& piece, const RowStream& stream) {
@@ -394,12 +400,12 @@ class Loader {
         return {};
     }
 
-    Result<void> loadBias(const MatrixJob& job, std::byte* device) {
+    Result<void> loadBias(const MatrixJob& job, std::byte* device, const RowStream& stream) {
         if (!job.hasBias()) return {};
         std::vector<std::vector<float>> biases(job.biases.size());
         for (size_t t = 0; t < biases.size(); ++t) {
             if (job.biases[t] == nullptr) continue;
-            Result<std::vector<float>> values = m_checkpoint.readVector(*job.biases[t]);
+            Result<std::vector<float>> values = stream.values(*job.biases[t]);
             if (!values) return values.error();
             biases[t] = std::move(*values);
         }
@@ -413,9 +419,9 @@ class Loader {
         return copyNow(device, inOrder);
     }
 
-    Result<void> load(const std::vector<VectorJob>& jobs, std::byte* device) {
+    Result<void> load(const std::vector<VectorJob>& jobs, std::byte* device, const RowStream& stream) {
         for (const VectorJob& job : jobs) {
-            Result<std::vector<float>> values = m_checkpoint.readVector(*job.tensor);
+            Result<std::vector<float>> values = stream.values(*job.tensor);
             if (!values) return values.error();
             *job.place = reinterpret_cast<const float*>(device);
             if (Result<void> copied = copyNow(device, *values); !copied) return copied;

@@ -56,9 +56,13 @@ Result<void> Checkpoint::checkRows(const TensorInfo& tensor, int64_t rowCount, c
 Result<std::vector<float>> Checkpoint::readVector(const TensorInfo& tensor) const {
     std::vector<std::byte> stored(tensor.bytes);
     if (Result<void> read = readRows(tensor, 0, tensor.rows, stored.data()); !read) return read.error();
+    return valuesOf(tensor, stored.data());
+}
+
+std::vector<float> Checkpoint::valuesOf(const TensorInfo& tensor, const std::byte* rows) {
     std::vector<float> values(static_cast<size_t>(tensor.rows * tensor.columns));
     for (int64_t row = 0; row < tensor.rows; ++row) {
-        dequantizeRow(tensor, stored.data() + static_cast<uint64_t>(row) * tensor.rowBytes(),
+        dequantizeRow(tensor, rows + static_cast<uint64_t>(row) * tensor.rowBytes(),
                       values.data() + row * tensor.columns);
     }
     return values;

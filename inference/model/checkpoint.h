@@ -149,6 +149,8 @@ class Checkpoint {
     /// What readRows() says of rows that its source gave, from where they lie: whether all their numbers are
     /// finite.
     Result<void> checkRows(const TensorInfo& tensor, int64_t rowCount, const std::byte* rows) const;
+    /// All rows of a tensor, from where they lie, as fp32.
+    static std::vector<float> valuesOf(const TensorInfo& tensor, const std::byte* rows);
     /// Reads a whole vector as fp32.
     Result<std::vector<float>> readVector(const TensorInfo& tensor) const;
     /// Tells the kernel that the files' pages are not needed any more.

@@ -167,6 +167,13 @@ Result<const std::byte*> RowStream::rows(const TensorInfo& tensor, const RowRang
     return rows;
 }
 
+Result<std::vector<float>> RowStream::values(const TensorInfo& tensor) const {
+    std::vector<std::byte> buffer(tensor.bytes);
+    const Result<const std::byte*> stored = rows(tensor, {0, tensor.rows}, buffer.data());
+    if (!stored) return stored.error();
+    return Checkpoint::valuesOf(tensor, *stored);
+}
+
 Result<const std::byte*> RowStream::decode(const RowSource& source, const RowRange& range,
                                            std::byte* out) const {
     const size_t piece = m_nextPiece - 1;

@@ -44,6 +44,8 @@ class RowStream {
     /// @param out  takes the rows, where they do not lie as they are in what was read
     /// @return     the first of the rows
     Result<const std::byte*> rows(const TensorInfo& tensor, const RowRange& range, std::byte* out) const;
+    /// All rows of a tensor of the piece as fp32, as Checkpoint::readVector() gives them.
+    Result<std::vector<float>> values(const TensorInfo& tensor) const;
 
     const std::filesystem::path& path() const { return m_checkpoint.path(); }
     uint64_t memoryBytes() const { return m_ring.bytes(); }

@@ -105,6 +105,22 @@ TEST(RowStream, rowsOfFloatsAndInt8) {
     expectSameRows(*checkpoint, 24, 7);
 }
 
+TEST(RowStream, valuesOfVectors) {
+    const TemporaryFolder folder;
+    const auto checkpoint = opened(tinyLlamaFolder(1), folder);
+    ASSERT_TRUE(checkpoint);
+    const TensorInfo& norm = checkpoint->tensors().outputNorm.weight;
+    const TensorInfo& mlpNorm = checkpoint->tensors().layers[0].mlpNorm->weight;
+    RowStream stream(*checkpoint, {{{&norm, {0, 1}}, {&mlpNorm, {0, 1}}}});
+    ASSERT_TRUE(stream.next());
+    for (const TensorInfo* tensor : {&norm, &mlpNorm}) {
+        const auto values = stream.values(*tensor), expected = checkpoint->readVector(*tensor);
+        ASSERT_TRUE(values);
+        ASSERT_EQ(values->size(), 64u);
+        EXPECT_EQ(*values, *expected);
+    }
+}
+
 // Strips that go over from one run of a fused matrix to the next.
 TEST(RowStream, rowsOfViews) {
     for (const bool quantized : {false, true}) {
