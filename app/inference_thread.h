@@ -119,14 +119,15 @@ class InferenceThread : public QObject {
     bool m_answering = false;
     quint64 m_loadNumber = 0;
     std::mutex m_draftMutex;
-    std::optional<std::string> m_draft;                // guarded by m_draftMutex: what is to be counted
-    std::unique_ptr<inference::Engine> m_engine;       // worker only
-    uint64_t m_loadedBytes = 0;                        // worker only: read by the last load
-    qint64 m_residentBefore = 0;                       ///< bytes of the process before the model
-    std::optional<models::FreeMemory::Gpu> m_gpuFree;  // worker only: before the last load, of one that works
-    QString
-        m_gpuRefusal;  // worker only: why the GPU did not take the model of the last load; empty: not known
-    int m_gpuContext = 0;  // worker only: LoadedModel::gpuContext
+    std::optional<std::string> m_draft;           // guarded by m_draftMutex: what is to be counted
+    std::unique_ptr<inference::Engine> m_engine;  // worker only
+    uint64_t m_loadedBytes = 0;                   // worker only: read by the last load
+    qint64 m_residentBefore = 0;                  ///< bytes of the process before the model
+    // Worker only, of the last load: what a GPU that works had free before it, why it did not take the model
+    // (empty: not known), and LoadedModel::gpuContext.
+    std::optional<models::FreeMemory::Gpu> m_gpuFree;
+    QString m_gpuRefusal;
+    int m_gpuContext = 0;
     Mailbox m_mailbox;
     WorkerThread m_worker;  // last: it ends before what it uses
 };

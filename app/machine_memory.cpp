@@ -24,10 +24,13 @@ models::FreeMemory freeMemory(Settings::Device wanted, const Gpu::Finding* gpu, 
 MachineMemory::MachineMemory(const Settings& settings, const ModelHost& host, Gpu& gpu,
                              std::function<uint64_t()> mainFree, QObject* parent)
     : QObject(parent), m_settings(settings), m_host(host), m_gpu(gpu), m_mainFree(std::move(mainFree)) {
-    connect(&gpu, &Gpu::measured, this, &MachineMemory::take);
+    connect(&gpu, &Gpu::measured, this, [this] {
+        if (m_asked) take();
+    });
 }
 
 void MachineMemory::measure() {
+    m_asked = true;
     const bool gpuWanted = m_settings.device() != Settings::Cpu;
     if (!gpuWanted || !m_gpu.known()) take();
     if (gpuWanted) m_gpu.measure();

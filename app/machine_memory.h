@@ -50,6 +50,7 @@ class MachineMemory : public QObject {
     const ModelHost& m_host;
     Gpu& m_gpu;
     std::function<uint64_t()> m_mainFree;
+    bool m_asked = false;  ///< else the GPU's answers are for others
     models::FreeMemory m_free;
 };
 

@@ -172,8 +172,7 @@ ModelProblem ModelHost::memoryProblem(const LoadFailure& failure) const {
     const QString what =
         lack.neededBytes > 0
             ? (lack.inGpuMemory ? tr("%1 does not fit in memory, neither in the GPU's nor in the computer's: "
-                                     "on the GPU it "
-                                     "needs %2, and %3 are available.")
+                                     "on the GPU it needs %2, and %3 are available.")
                                 : tr("%1 does not fit in memory: it needs %2, and %3 are available."))
                   .arg(m_name, byteText(lack.neededBytes), byteText(lack.availableBytes))
             : tr("%1 does not fit in memory.").arg(m_name);

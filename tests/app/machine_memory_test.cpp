@@ -138,6 +138,7 @@ class MachineMemoryTest : public QObject {
         };
         gpu.look();
         QTRY_VERIFY(gpu.known());
+        QVERIFY(measured.empty());  // who asked was somebody else
         QCOMPARE(freeWith(), (models::FreeMemory{kMainFree + 750, models::FreeMemory::Gpu{kCardFree, true}}));
         model.inGpuMemory = true;
         QCOMPARE(freeWith(), (models::FreeMemory{kMainFree, models::FreeMemory::Gpu{kCardFree + 770, true}}));

@@ -31,9 +31,7 @@ class DeviceMemoryTest : public QObject {
                text->property("contentWidth").toReal() <= text->width() + 0.5 &&
                text->property("contentHeight").toReal() <= text->height() + 0.5;
     }
-    static QString loaded(Shown& shown) {
-        return shown.program.model()->property("loadedPath").toString();
-    }
+    static QString loaded(Shown& shown) { return shown.program.model()->property("loadedPath").toString(); }
 
   private Q_SLOTS:
     void aCardNamesTheMemoryThatCounts();
