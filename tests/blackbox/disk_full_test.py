@@ -75,12 +75,12 @@ class DiskFull(unittest.TestCase):
         process.stderr.close()
         return (process.returncode, *said)
 
-    def expect_full(self, code, output, errors):
+    def expect_full(self, code, output, errors, most_models=0):
         self.assertEqual(code, 4, errors)
         self.assertTrue("space" in errors or "room" in errors or "disk" in errors, errors)
         self.assertIn("error", json.loads(output))
-        self.assertEqual(self.models(), [])
-        for path in files_below(self.home):
+        self.assertLessEqual(len(self.models()), most_models, output + errors)
+        for path in files_below(os.path.join(self.home, "downloads")):
             name = os.path.basename(path)
             if name in os.listdir(self.source) and "quantized" not in path:
                 self.assertEqual(sha256_of(path), sha256_of(os.path.join(self.source, name)), path)
@@ -127,12 +127,12 @@ class DiskFull(unittest.TestCase):
         self.fills_up_in("quantize", "--quantize", "awq")
 
     def test_on_the_way_into_the_store(self):
-        """That takes no room but for the record, and may be over before the disk is full."""
+        """That takes no room but for the records, and may be over before the disk is full, or all but the job's."""
         self.hub.start()
         code, output, errors = self.pull("--quantize", "awq", until='"stage":"import"')
         if code == 0:
             return self.expect_stored(code, output, errors)
-        self.expect_full(code, output, errors)
+        self.expect_full(code, output, errors, most_models=1)
         os.remove(self.ballast)
         self.expect_stored(*self.pull("--quantize", "awq"))
 
