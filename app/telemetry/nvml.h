@@ -22,7 +22,7 @@ struct GpuSample {
 /// Used by one thread.
 class Nvml {
   public:
-    /// Null where there is no such library, or no GPU that it can measure: on a Jetson it is a stub.
+    /// Null where there is no such library, or no GPU that it can measure. A Jetson's measures nothing.
     /// @param library  name or path, "libnvidia-ml.so.1"
     /// @param pciBus   "0000:01:00.0"; empty: the first GPU
     static std::unique_ptr<Nvml> open(const QString& library, const QString& pciBus);

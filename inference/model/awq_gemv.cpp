@@ -20,13 +20,6 @@ class AwqGemvRows final : public Int4Rows {
                 {rows.first, rows.count, 0, zeroRowBytes()}};
     }
 
-    void decodeCodes(const int4::Stored& stored, const RowRange& rows, uint8_t* blocks) const override {
-        const uint8_t* codes =
-            stored.codes + static_cast<uint64_t>(rows.first - stored.rows.first) * codeBytes();
-        for (int64_t row = 0; row < rows.count; ++row, codes += codeBytes(), blocks += m_shape.rowBytes())
-            placeCodes(codes, 0, m_shape.columns, blocks);
-    }
-
     Result<void> decodeGroups(const int4::Stored& stored, const RowRange& rows, float* scales,
                               float* zeros) const override {
         const int64_t groups = m_shape.groups();
@@ -45,7 +38,6 @@ class AwqGemvRows final : public Int4Rows {
     }
 
   private:
-    uint64_t codeBytes() const { return m_parts.codes.shape[1] * 4; }
     // Longer than the groups: filled up with zeros.
     uint64_t scaleRowBytes() const { return m_parts.scales.shape[1] * int4::scaleBytes(m_parts.scales); }
     uint64_t zeroRowBytes() const { return m_parts.zeros.shape[1] * 4; }

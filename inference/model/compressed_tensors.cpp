@@ -27,13 +27,6 @@ class CompressedTensorsRows final : public Int4Rows {
         return wanted;
     }
 
-    void decodeCodes(const int4::Stored& stored, const RowRange& rows, uint8_t* blocks) const override {
-        const uint8_t* codes =
-            stored.codes + static_cast<uint64_t>(rows.first - stored.rows.first) * codeBytes();
-        for (int64_t row = 0; row < rows.count; ++row, codes += codeBytes(), blocks += m_shape.rowBytes())
-            placeCodes(codes, 0, m_shape.columns, blocks);
-    }
-
     Result<void> decodeGroups(const int4::Stored& stored, const RowRange& rows, float* scales,
                               float* zeros) const override {
         const int64_t groups = m_shape.groups(), first = rows.first - stored.rows.first;
@@ -52,9 +45,6 @@ class CompressedTensorsRows final : public Int4Rows {
         }
         return {};
     }
-
-  private:
-    uint64_t codeBytes() const { return m_parts.codes.shape[1] * 4; }
 };
 
 }  // namespace

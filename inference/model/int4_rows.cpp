@@ -92,6 +92,12 @@ Result<const std::byte*> Int4Rows::decode(const RowRange& fetched, const std::by
     return static_cast<const std::byte*>(out);
 }
 
+void Int4Rows::decodeCodes(const int4::Stored& stored, const RowRange& rows, uint8_t* blocks) const {
+    const uint8_t* codes = stored.codes + static_cast<uint64_t>(rows.first - stored.rows.first) * codeBytes();
+    for (int64_t row = 0; row < rows.count; ++row, codes += codeBytes(), blocks += m_shape.rowBytes())
+        placeCodes(codes, 0, m_shape.columns, blocks);
+}
+
 void Int4Rows::placeCodes(const uint8_t* codes, int64_t firstInput, int64_t count, uint8_t* row) const {
     const int64_t size = m_shape.groupSize, end = firstInput + count;
     const int stride = blockBytes(TensorType::int4, m_shape.groupSize);

@@ -84,8 +84,9 @@ class Int4Rows : public RowSource {
 
   protected:
     virtual int4::Slices slices(const RowRange& rows) const = 0;
-    /// Writes all codes of `rows` into their blocks.
-    virtual void decodeCodes(const int4::Stored& stored, const RowRange& rows, uint8_t* blocks) const = 0;
+    /// Writes all codes of `rows` into their blocks. Here of codes I32 [N, w], each row's in the order of the
+    /// inputs.
+    virtual void decodeCodes(const int4::Stored& stored, const RowRange& rows, uint8_t* blocks) const;
     /// Fills scales and zeros, [rows, groups] each.
     virtual Result<void> decodeGroups(const int4::Stored& stored, const RowRange& rows, float* scales,
                                       float* zeros) const = 0;
@@ -94,6 +95,9 @@ class Int4Rows : public RowSource {
     /// row.
     /// @param firstInput, count  even
     void placeCodes(const uint8_t* codes, int64_t firstInput, int64_t count, uint8_t* row) const;
+
+    /// Of a row of codes I32 [N, w].
+    uint64_t codeBytes() const { return m_parts.codes.shape[1] * 4; }
 
     Int4Parts m_parts;
     Int4Shape m_shape;
